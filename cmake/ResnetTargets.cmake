@@ -1,0 +1,42 @@
+# resnet_add_library(NAME core SOURCES … DEPENDS … PRIVATE_DEPENDS …)
+#
+# One static library a folder of src/, `resnet_NAME` with the alias `resnet::NAME`. DEPENDS are public
+# link dependencies; the order core ← image, model ← cpu ← session ← verify is kept by them alone.
+
+option(RESNET_WERROR "Treat warnings as errors" OFF)
+
+add_library(resnet_warnings INTERFACE)
+target_compile_options(
+  resnet_warnings
+  INTERFACE -Wall
+            -Wextra
+            -Wpedantic
+            -Wshadow
+            -Wcast-align
+            -Wconversion
+            -Wno-sign-conversion
+            -Wdouble-promotion
+            -Wformat=2
+            -Wimplicit-fallthrough
+            -Wnull-dereference
+            $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
+            $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
+            -Wundef
+            -Wunused
+            $<$<BOOL:${RESNET_WERROR}>:-Werror>)
+
+function(resnet_add_library)
+  cmake_parse_arguments(ARG "" "NAME" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  set(target resnet_${ARG_NAME})
+  add_library(${target} STATIC ${ARG_SOURCES})
+  add_library(resnet::${ARG_NAME} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${ARG_NAME})
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  target_include_directories(
+    ${target}
+    PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  target_link_libraries(${target} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS}
+                                         $<BUILD_INTERFACE:resnet_warnings>)
+  install(TARGETS ${target} EXPORT resnet-targets)
+endfunction()

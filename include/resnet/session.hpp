@@ -1,0 +1,107 @@
+// A Session is a Model (or a range of its modules) compiled for a device at a precision: weights packed
+// once, memory planned once. run() is const, thread-safe, deterministic and, after the first call of a
+// given shape, free of allocations.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <resnet/model.hpp>
+#include <resnet/tensor.hpp>
+
+namespace resnet {
+
+enum class Precision { fp32, tf32, bf16, fp16, int8 };
+std::string_view to_string(Precision precision) noexcept;
+Precision parse_precision(std::string_view name);
+
+enum class Plan {
+  latency,     // fastest for a few images at a time
+  throughput,  // fastest for batches of eight and more; costs more memory for weights
+};
+std::string_view to_string(Plan plan) noexcept;
+Plan parse_plan(std::string_view name);
+
+struct SessionOptions {
+  std::string device = "auto";      // auto | cpu (later: cuda[:N])
+  std::string backend;              // empty: the fastest of the device; or "reference", "cpu"
+  Precision precision = Precision::fp32;
+  Plan plan = Plan::latency;
+  std::string isa;                  // empty: $RESNET_CPU_ISA, or the best the processor has
+  int threads = 0;                  // 0: $RESNET_THREADS, or what affinity and cgroup quota allow
+  int begin = 0;                    // modules [begin, end); end = -1 means all
+  int end = -1;
+  // Memory for this shape is taken at construction; other shapes take theirs at their first run.
+  // 0: the model's own crop size.
+  int max_batch = 1;
+  int height = 0;
+  int width = 0;
+};
+
+// What one module, or one kernel inside it, did during a traced run.
+struct LayerTrace {
+  int module = 0;
+  std::string layer;    // "layer1.0.conv1", "maxpool", "head"
+  std::string kernel;   // "winograd_f4x4", "conv1x1", …
+  double ms = 0;
+  std::int64_t macs = 0;  // of the direct algorithm, whole batch
+};
+
+// Watches a run. Watching makes nothing else compute: the same kernels give the same bits.
+struct Trace {
+  // Called after each module with its output as plain NCHW ([N, classes] for the head) and the
+  // milliseconds it took. The pointer is valid during the call only.
+  std::function<void(int module, const Shape& shape, const float* values, double ms)> on_module;
+  // Called after each kernel. If on_module is empty nothing is materialised, so timings are those of
+  // the fused network (fused modules are reported under the last of them).
+  std::function<void(const LayerTrace&)> on_layer;
+};
+
+class Executable;
+
+class Session {
+ public:
+  // Packs the weights. Throws Error: device_unavailable, unsupported, invalid_argument.
+  explicit Session(const Model& model, SessionOptions options = {});
+  ~Session();
+  Session(Session&&) noexcept;
+  Session& operator=(Session&&) noexcept;
+
+  // input: [N, C, H, W] fp32, the input of module `begin`; output: output_shape(input shape) elements.
+  // Safe to call from several threads at once.
+  void run(std::span<const float> input, const Shape& input_shape, std::span<float> output,
+           const Trace* trace = nullptr) const;
+
+  Shape output_shape(const Shape& input_shape) const;
+  const Architecture& architecture() const noexcept;
+  const SessionOptions& options() const noexcept;  // with every default resolved
+  std::string_view backend() const noexcept;       // "cpu", "reference"
+  std::string_view isa() const noexcept;           // "avx2", "avx512", "neon", "portable"; "" where it has none
+  int threads() const noexcept;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// One row of the backend table; the same table dispatches.
+struct BackendInfo {
+  std::string_view name;
+  std::string_view device;
+  std::vector<Precision> precisions;
+  bool available;            // on this machine, in this build
+  std::string detail;        // the instruction set or device it would use, or why it is unavailable
+};
+std::vector<BackendInfo> backends();
+
+// Instruction sets of the cpu backend that this build has and this processor can run, best first.
+std::vector<std::string_view> available_isas();
+
+// Threads that affinity and the cgroup's CPU quota leave to this process (at least 1).
+int available_threads();
+
+}  // namespace resnet
