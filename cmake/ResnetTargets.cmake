@@ -18,7 +18,6 @@ target_compile_options(
             -Wdouble-promotion
             -Wformat=2
             -Wimplicit-fallthrough
-            -Wnull-dereference
             $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
             $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
             -Wundef
