@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Makes seeds and runs every fuzz target of build/fuzz for SECONDS each: fuzz/run.sh [SECONDS] [TARGET…]
+# What a run finds is kept in build/fuzz/findings; the corpus grows in build/fuzz/corpus from run to run.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+seconds=${1:-60}
+shift || true
+cd "$root/build/fuzz"
+targets=("$@")
+if [ ${#targets[@]} -eq 0 ]; then
+  mapfile -t targets < <(find . -maxdepth 1 -name 'fuzz_*' -type f -executable -printf '%f\n' | sort)
+fi
+[ ${#targets[@]} -gt 0 ] || { echo "fuzz: no target is built (cmake --preset fuzz && cmake --build --preset fuzz)" >&2; exit 1; }
+
+/usr/bin/python3 "$root/fuzz/make_seeds.py" seeds
+mkdir -p findings
+status=0
+for target in "${targets[@]}"; do
+  name=${target#fuzz_}
+  mkdir -p "corpus/$name" "seeds/$name"
+  log=findings/$name.log
+  # rss_limit: memory out of proportion to the input is a finding as well.
+  if "./$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
+    -artifact_prefix="findings/$name-" "corpus/$name" "seeds/$name" > "$log" 2>&1; then
+    echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions in $seconds s, no finding"
+  else
+    status=1
+    echo "fuzz: $name: FINDING, see build/fuzz/findings"
+    tail -n 30 "$log"
+  fi
+done
+exit $status

@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Runs one suite of tests and counts them: scripts/run_tests.sh PRESET [CTEST OPTIONS]
+# The suite is what this file lists for the preset, and must reach its committed minimum
+# (tests/minimum_tests.txt); with options for ctest only those tests run, and nothing is asked of their number.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+preset=$1
+shift
+case $preset in
+  asan) selection=(-LE slow) ;;      # ten times slower there
+  tsan) selection=(-L threads) ;;    # the rest has one thread
+  aarch64) selection=(-L arm) ;;     # emulated
+  *) selection=() ;;
+esac
+minimum=(--minimum "$root/tests/minimum_tests.txt")
+suite=$preset
+if [ $# -gt 0 ]; then
+  selection=("$@")
+  minimum=()
+fi
+results=$logs/$suite-tests.xml
+rm -f "$results"
+
+status=0
+step "$suite-tests" ctest --test-dir "$root/build/$preset" --output-on-failure --no-tests=error \
+  --output-junit "$results" --test-output-size-passed 4096 -j "$jobs" "${selection[@]}" || status=$?
+[ -f "$results" ] || { echo "run_tests: ctest wrote no results" >&2; exit 1; }
+"${RESNET_PYTHON:-/usr/bin/python3}" "$root/scripts/count_tests.py" "$suite" "$results" "${minimum[@]}" || status=1
+exit $status
