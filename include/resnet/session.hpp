@@ -71,8 +71,9 @@ class Session {
   Session(Session&&) noexcept;
   Session& operator=(Session&&) noexcept;
 
-  // input: [N, C, H, W] fp32, the input of module `begin`; output: output_shape(input shape) elements.
-  // Safe to call from several threads at once.
+  // input: [N, C, H, W] fp32, the input of module `begin`; output: output_shape(input shape) elements;
+  // the two may not overlap. Throws Error{shape_mismatch, invalid_argument} where a size does not fit.
+  // Safe to call from several threads at once. The memory of the eight shapes used last is kept.
   void run(std::span<const float> input, const Shape& input_shape, std::span<float> output,
            const Trace* trace = nullptr) const;
 

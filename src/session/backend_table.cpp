@@ -1,0 +1,110 @@
+#include "session/backend_table.hpp"
+
+#include "cpu/reference/executor.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <resnet/error.hpp>
+
+namespace resnet {
+namespace {
+
+// "reference (cpu; fp32)" for every row that runs here.
+std::string describe_available() {
+  std::vector<std::string> rows;
+  for (const Backend& b : backend_table()) {
+    if (!b.available()) continue;
+    std::vector<std::string_view> precisions;
+    for (const Precision p : b.precisions) precisions.push_back(to_string(p));
+    rows.push_back(fmt::format("{} ({}; {})", b.name, b.device, fmt::join(precisions, ", ")));
+  }
+  return fmt::format("{}", fmt::join(rows, ", "));
+}
+
+}  // namespace
+
+bool Backend::supports(Precision precision) const noexcept {
+  return std::find(precisions.begin(), precisions.end(), precision) != precisions.end();
+}
+
+std::span<const Backend> backend_table() {
+  static const std::array table{
+      Backend{
+          .name = "reference",
+          .device = "cpu",
+          .precisions = {Precision::fp32},
+          .available = [] { return true; },
+          .detail = [] { return std::string("plain loops, double accumulators: the oracle"); },
+          .isas = nullptr,
+          .compile =
+              [](const Model& model, const SessionOptions& o) {
+                return reference::compile(model, {.begin = o.begin, .end = o.end, .threads = o.threads});
+              },
+      },
+  };
+  return table;
+}
+
+const Backend& choose_backend(const SessionOptions& options) {
+  bool device_known = options.device == "auto", backend_known = options.backend.empty();
+  const Backend* unavailable = nullptr;
+  bool wrong_precision = false;
+  for (const Backend& b : backend_table()) {
+    const bool device_fits = options.device == "auto" || options.device == b.device;
+    const bool name_fits = options.backend.empty() || options.backend == b.name;
+    device_known |= device_fits;
+    backend_known |= name_fits;
+    if (!device_fits || !name_fits) continue;
+    if (!b.available()) {
+      unavailable = &b;
+    } else if (!b.supports(options.precision)) {
+      wrong_precision = true;
+    } else {
+      return b;
+    }
+  }
+  const std::string there = "available here: " + describe_available();
+  if (!backend_known) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("no backend '{}'; {}", options.backend, there));
+  }
+  if (!device_known) {
+    throw Error(ErrorCode::device_unavailable, fmt::format("no device '{}'; {}", options.device, there));
+  }
+  if (wrong_precision) {
+    throw Error(ErrorCode::unsupported,
+                fmt::format("{} does not compute in {}; {}",
+                            options.backend.empty() ? "this machine" : options.backend,
+                            to_string(options.precision), there));
+  }
+  if (unavailable != nullptr) {
+    throw Error(ErrorCode::device_unavailable, fmt::format("backend '{}' is unavailable: {}; {}",
+                                                           unavailable->name, unavailable->detail(), there));
+  }
+  throw Error(ErrorCode::invalid_argument, fmt::format("backend '{}' does not run on device '{}'; {}",
+                                                       options.backend, options.device, there));
+}
+
+std::vector<BackendInfo> backends() {
+  std::vector<BackendInfo> infos;
+  for (const Backend& b : backend_table()) {
+    infos.push_back({b.name, b.device, b.precisions, b.available(), b.detail()});
+  }
+  return infos;
+}
+
+std::vector<std::string_view> available_isas() {
+  std::vector<std::string_view> isas;
+  for (const Backend& b : backend_table()) {
+    if (b.isas == nullptr) continue;
+    for (const std::string_view isa : b.isas()) {
+      if (std::find(isas.begin(), isas.end(), isa) == isas.end()) isas.push_back(isa);
+    }
+  }
+  return isas;
+}
+
+}  // namespace resnet

@@ -1,0 +1,39 @@
+// The one list of what computes: `backends()` prints it, a Session picks from it and runs what it names.
+#pragma once
+
+#include "core/executable.hpp"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <resnet/model.hpp>
+#include <resnet/session.hpp>
+
+namespace resnet {
+
+struct Backend {
+  std::string_view name;    // what --backend says
+  std::string_view device;  // what --device says: "cpu"
+  std::vector<Precision> precisions;
+  bool (*available)();      // on this machine, in this build
+  std::string (*detail)();  // what it would use, or why it is unavailable
+  // Instruction sets that it can run here, best first; null for a backend that has no such choice.
+  std::vector<std::string_view> (*isas)();
+  // `options` is resolved: every default replaced, the range, threads and isa checked.
+  std::unique_ptr<Executable> (*compile)(const Model& model, const SessionOptions& options);
+
+  bool supports(Precision precision) const noexcept;
+};
+
+// Fastest first: `auto` takes the first that is available and has the precision.
+std::span<const Backend> backend_table();
+
+// The row that serves options.device, options.backend and options.precision. Throws Error:
+// invalid_argument for a name that no row has, device_unavailable or unsupported where the row named
+// cannot serve; the message lists what is there.
+const Backend& choose_backend(const SessionOptions& options);
+
+}  // namespace resnet

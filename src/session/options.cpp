@@ -1,0 +1,126 @@
+#include "session/options.hpp"
+
+#include "core/thread_count.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <resnet/error.hpp>
+
+namespace resnet {
+namespace {
+
+constexpr std::array kPrecisions{Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16,
+                                 Precision::int8};
+constexpr std::array kPlans{Plan::latency, Plan::throughput};
+
+template <class Choices>
+auto parse_choice(const char* what, std::string_view name, const Choices& choices) {
+  std::vector<std::string_view> names;
+  for (const auto choice : choices) {
+    if (to_string(choice) == name) return choice;
+    names.push_back(to_string(choice));
+  }
+  throw Error(ErrorCode::invalid_argument,
+              fmt::format("no {} '{}': give one of {}", what, name, fmt::join(names, ", ")));
+}
+
+std::string resolve_isa(const std::string& asked, const Backend& backend) {
+  if (backend.isas == nullptr) {
+    if (asked.empty()) return {};
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("backend '{}' has no instruction sets to choose from: leave out isa '{}'",
+                            backend.name, asked));
+  }
+  const char* variable = std::getenv("RESNET_CPU_ISA");
+  const bool from_environment = asked.empty() && variable != nullptr && *variable != '\0';
+  const std::string name = from_environment ? variable : asked;
+  const std::vector<std::string_view> isas = backend.isas();
+  if (name.empty()) return std::string(isas.front());
+  if (std::find(isas.begin(), isas.end(), name) != isas.end()) return name;
+  throw Error(ErrorCode::device_unavailable,
+              fmt::format("instruction set '{}'{} is not available; this build and processor have {}", name,
+                          from_environment ? " (from RESNET_CPU_ISA)" : "", fmt::join(isas, ", ")));
+}
+
+// The input size that the model's own preprocessing gives a square picture.
+Size default_size(const Preprocess& preprocess) {
+  if (preprocess.center_crop) return *preprocess.center_crop;
+  if (preprocess.resize_mode == ResizeMode::exact) return preprocess.resize;
+  return {preprocess.resize.height, preprocess.resize.height};
+}
+
+}  // namespace
+
+std::string_view to_string(Precision precision) noexcept {
+  switch (precision) {
+    case Precision::fp32:
+      return "fp32";
+    case Precision::tf32:
+      return "tf32";
+    case Precision::bf16:
+      return "bf16";
+    case Precision::fp16:
+      return "fp16";
+    case Precision::int8:
+      return "int8";
+  }
+  return "?";
+}
+
+Precision parse_precision(std::string_view name) {
+  return parse_choice("precision", name, kPrecisions);
+}
+
+std::string_view to_string(Plan plan) noexcept {
+  switch (plan) {
+    case Plan::latency:
+      return "latency";
+    case Plan::throughput:
+      return "throughput";
+  }
+  return "?";
+}
+
+Plan parse_plan(std::string_view name) {
+  return parse_choice("plan", name, kPlans);
+}
+
+int available_threads() {
+  return thread_budget().threads;
+}
+
+SessionOptions resolve_options(const Model& model, SessionOptions options, const Backend& backend) {
+  const int modules = model.architecture.module_count();
+  if (options.end == -1) options.end = modules;
+  if (options.begin < 0 || options.begin >= options.end || options.end > modules) {
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("modules {}:{} are no range of {}: give begin < end within 0:{}", options.begin,
+                            options.end, model.architecture.name(), modules));
+  }
+  if (options.max_batch < 1) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("max_batch {}: give at least 1", options.max_batch));
+  }
+  if ((options.height == 0) != (options.width == 0)) {
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("input {}x{}: give both height and width, or neither", options.height, options.width));
+  }
+  if (options.height == 0) {
+    const Size size = default_size(model.preprocess);
+    options.height = size.height;
+    options.width = size.width;
+  }
+  options.device = backend.device;
+  options.backend = backend.name;
+  options.isa = resolve_isa(options.isa, backend);
+  options.threads = resolve_thread_count(options.threads);
+  return options;
+}
+
+}  // namespace resnet

@@ -1,0 +1,91 @@
+#include "core/log.hpp"
+#include "session/backend_table.hpp"
+#include "session/options.hpp"
+#include "session/workspace_pool.hpp"
+
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <resnet/error.hpp>
+#include <resnet/session.hpp>
+
+namespace resnet {
+
+struct Session::Impl {
+  Impl(const Model& model, const Backend& backend, SessionOptions resolved)
+      : architecture(model.architecture),
+        options(std::move(resolved)),
+        executable(backend.compile(model, options)) {}
+
+  Shape output_shape(const Shape& input) const {
+    const Shape output = architecture.output_shape_from(options.begin, options.end - 1, input);
+    // A network input has a smallest size, below which the last feature maps vanish.
+    if (options.begin == 0) return architecture.output_shape(options.end - 1, input[0], input[2], input[3]);
+    return output;
+  }
+
+  Architecture architecture;
+  SessionOptions options;
+  std::unique_ptr<Executable> executable;
+  WorkspacePool workspaces;
+};
+
+Session::Session(const Model& model, SessionOptions options) {
+  const Backend& backend = choose_backend(options);
+  SessionOptions resolved = resolve_options(model, std::move(options), backend);
+  const Shape input = model.architecture.output_shape(resolved.begin - 1, resolved.max_batch, resolved.height,
+                                                      resolved.width);
+  impl_ = std::make_unique<Impl>(model, backend, std::move(resolved));
+  impl_->workspaces.lend(*impl_->executable, input, impl_->output_shape(input).numel());
+  const SessionOptions& o = impl_->options;
+  log(LogLevel::debug,
+      fmt::format("session: {} modules {}:{} on {}{}{}, {}, plan {}, {} thread{}", model.architecture.name(),
+                  o.begin, o.end, o.backend, o.isa.empty() ? "" : "/", o.isa, to_string(o.precision),
+                  to_string(o.plan), o.threads, o.threads == 1 ? "" : "s"));
+}
+
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+Session& Session::operator=(Session&&) noexcept = default;
+
+void Session::run(std::span<const float> input, const Shape& input_shape, std::span<float> output,
+                  const Trace* trace) const {
+  const std::optional<std::int64_t> known = impl_->workspaces.output_count(input_shape);
+  const std::int64_t output_count = known ? *known : impl_->output_shape(input_shape).numel();
+  if (static_cast<std::int64_t>(input.size()) != input_shape.numel()) {
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("input of shape {} has {} values, not {}", input_shape.to_string(),
+                            input_shape.numel(), input.size()));
+  }
+  if (static_cast<std::int64_t>(output.size()) != output_count) {
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("the output for input {} is {}: {} values, but there is room for {}",
+                            input_shape.to_string(), impl_->output_shape(input_shape).to_string(),
+                            output_count, output.size()));
+  }
+  const WorkspacePool::Lease workspace =
+      impl_->workspaces.lend(*impl_->executable, input_shape, output_count);
+  impl_->executable->run(input.data(), input_shape, output.data(), *workspace, trace);
+}
+
+Shape Session::output_shape(const Shape& input_shape) const {
+  return impl_->output_shape(input_shape);
+}
+const Architecture& Session::architecture() const noexcept {
+  return impl_->architecture;
+}
+const SessionOptions& Session::options() const noexcept {
+  return impl_->options;
+}
+std::string_view Session::backend() const noexcept {
+  return impl_->options.backend;
+}
+std::string_view Session::isa() const noexcept {
+  return impl_->options.isa;
+}
+int Session::threads() const noexcept {
+  return impl_->options.threads;
+}
+
+}  // namespace resnet
