@@ -1,0 +1,16 @@
+#include "commands.hpp"
+
+namespace resnet::cli {
+namespace {
+
+constexpr AddCommand kCommands[] = {
+    add_doctor_command,
+};
+
+}  // namespace
+
+std::span<const AddCommand> commands() {
+  return kCommands;
+}
+
+}  // namespace resnet::cli

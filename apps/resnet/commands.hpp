@@ -1,0 +1,17 @@
+// The subcommands there are. A new one adds a line here and a line to the table in commands.cpp.
+#pragma once
+
+#include "command.hpp"
+
+#include <span>
+
+namespace resnet::cli {
+
+void add_doctor_command(CLI::App& app, Action& action);
+
+using AddCommand = void (*)(CLI::App&, Action&);
+
+// In the order in which `resnet --help` lists them.
+std::span<const AddCommand> commands();
+
+}  // namespace resnet::cli

@@ -1,0 +1,168 @@
+#include "common_options.hpp"
+
+#include "command.hpp"
+#include "terminal.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <resnet/error.hpp>
+
+namespace resnet::cli {
+namespace {
+
+constexpr const char* kModelGroup = "Model";
+constexpr const char* kComputeGroup = "Computation";
+constexpr const char* kPhotoGroup = "Photos";
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
+    text += words[i];
+  }
+  return text;
+}
+
+std::string read_all(const std::string& name) {
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::unique_ptr<std::FILE, Close> opened;
+  std::FILE* file = stdin;
+  if (name != "-") {
+    opened.reset(std::fopen(name.c_str(), "rb"));
+    file = opened.get();
+  }
+  const auto fail = [&](int error) {
+    throw Error(
+        error == ENOENT ? ErrorCode::not_found : ErrorCode::io,
+        fmt::format("cannot read the list of images {}: {}", name == "-" ? "from standard input" : name,
+                    std::generic_category().message(error)));
+  };
+  if (file == nullptr) fail(errno);
+  std::string text;
+  char buffer[1 << 16];
+  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, file)) text.append(buffer, count);
+  if (std::ferror(file) != 0) fail(errno);
+  return text;
+}
+
+}  // namespace
+
+CLI::Validator one_of(std::vector<std::string> choices) {
+  return CLI::Validator(
+      [choices = std::move(choices)](std::string& value) {
+        if (std::find(choices.begin(), choices.end(), value) != choices.end()) return std::string();
+        return fmt::format("\"{}\" is not one of {}", printable(value), joined(choices));
+      },
+      "");
+}
+
+void add_general_options(CLI::App& command) {
+  auto* verbose = command.add_flag_callback(
+      "--verbose", [] { set_verbosity(Verbosity::verbose); },
+      "Log decisions (threads, kernels, files) to standard error");
+  auto* quiet = command.add_flag_callback(
+      "--quiet", [] { set_verbosity(Verbosity::quiet); },
+      "No progress and no notes, only errors and warnings");
+  quiet->excludes(verbose);
+}
+
+void add_model_options(CLI::App& command, ModelArguments& args, bool required) {
+  command
+      .add_option("--model,-m", args.model,
+                  "Model file or folder, or a name to be found (see `resnet doctor`)")
+      ->type_name("M")
+      ->required(required)
+      ->group(kModelGroup);
+  add_labels_option(command, args);
+}
+
+void add_labels_option(CLI::App& command, ModelArguments& args) {
+  command.add_option("--labels", args.labels, "Class names, one a line, instead of the model's")
+      ->type_name("FILE")
+      ->group(kModelGroup);
+}
+
+void add_compute_options(CLI::App& command, ComputeArguments& args) {
+  const auto add = [&](const char* name, auto& value, const char* type, const char* help) {
+    return command.add_option(name, value, help)->type_name(type)->group(kComputeGroup);
+  };
+  add("--device", args.device, "D", "auto or cpu");
+  add("--backend", args.backend, "B",
+      "cpu (the fast one, default) or reference (plain loops in double precision)");
+  add("--precision", args.precision, "P", "fp32 (default), tf32, bf16, fp16 or int8")
+      ->check(one_of({"fp32", "tf32", "bf16", "fp16", "int8"}));
+  add("--threads", args.threads, "N",
+      "Threads; default: $RESNET_THREADS, or what affinity and cgroup quota allow")
+      ->check(CLI::Range(1, 1024).description(""));
+  add("--isa", args.isa, "NAME", "Instruction set; default: $RESNET_CPU_ISA, or the best this processor has");
+  add("--plan", args.plan, "PLAN", "latency (default) or throughput")
+      ->check(one_of({"latency", "throughput"}));
+}
+
+void add_photo_options(CLI::App& command, PhotoArguments& args) {
+  command.add_option("PATH", args.paths, "Photos, or folders with photos")->type_name("");
+  command.add_flag("--recursive,-r", args.recursive, "Look into folders inside folders, too")
+      ->group(kPhotoGroup);
+  command
+      .add_option("--images-from", args.images_from,
+                  "Also take the paths in FILE, one a line (- for standard input)")
+      ->type_name("FILE")
+      ->group(kPhotoGroup);
+}
+
+std::vector<std::filesystem::path> split_path_list(const std::string& text) {
+  const char separator = text.find('\0') != std::string::npos ? '\0' : '\n';
+  std::vector<std::filesystem::path> paths;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find(separator, begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    if (separator == '\n' && !line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) paths.emplace_back(std::move(line));
+    begin = end + 1;
+  }
+  return paths;
+}
+
+std::vector<std::filesystem::path> listed_paths(const PhotoArguments& args) {
+  if (args.paths.empty() && args.images_from.empty())
+    throw UsageError("no photos given: name files or folders");
+  std::vector<std::filesystem::path> paths(args.paths.begin(), args.paths.end());
+  if (!args.images_from.empty()) {
+    for (auto& path : split_path_list(read_all(args.images_from))) paths.push_back(std::move(path));
+  }
+  return paths;
+}
+
+DecodeOptions DecodeArguments::options() const {
+  return {.exif = exif == "apply" ? ExifOrientation::apply : ExifOrientation::ignore,
+          .max_pixels = max_pixels};
+}
+
+void add_decode_options(CLI::App& command, DecodeArguments& args, ExifOrientation default_orientation) {
+  const bool apply = default_orientation == ExifOrientation::apply;
+  args.exif = apply ? "apply" : "ignore";
+  command
+      .add_option("--exif", args.exif,
+                  apply ? "EXIF orientation: apply (default, photos upright) or ignore"
+                        : "EXIF orientation: ignore (default, as PyTorch sees them) or apply")
+      ->type_name("MODE")
+      ->check(one_of({"apply", "ignore"}))
+      ->group(kPhotoGroup);
+  command
+      .add_option("--max-pixels", args.max_pixels,
+                  fmt::format("Refuse photos of more pixels (default {})", args.max_pixels))
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""))
+      ->group(kPhotoGroup);
+}
+
+}  // namespace resnet::cli

@@ -1,0 +1,67 @@
+// Options that several subcommands share, declared once: a struct for the values, a function that adds the
+// options. The library calls that act on them are in open_model.hpp.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include <resnet/image.hpp>
+
+namespace resnet::cli {
+
+// --verbose, --quiet, for every subcommand. They take effect while the line is parsed.
+void add_general_options(CLI::App& command);
+
+// --model, --labels. `help` says what --model means to the command.
+struct ModelArguments {
+  std::string model;   // file, folder or name
+  std::string labels;  // file with a label a line; empty: the model's own
+};
+void add_model_options(CLI::App& command, ModelArguments& args, bool required = true);
+void add_labels_option(CLI::App& command, ModelArguments& args);
+
+// --device, --backend, --precision, --threads, --isa, --plan.
+struct ComputeArguments {
+  std::string device = "auto";
+  std::string backend;
+  std::string precision = "fp32";
+  int threads = 0;
+  std::string isa;
+  std::string plan = "latency";
+};
+void add_compute_options(CLI::App& command, ComputeArguments& args);
+
+// PATH…, -r, --images-from: which photos.
+struct PhotoArguments {
+  std::vector<std::string> paths;
+  bool recursive = false;
+  std::string images_from;  // file with a path a line, "-" for standard input
+};
+void add_photo_options(CLI::App& command, PhotoArguments& args);
+
+// PATHs first, then those of --images-from, as they are: folders are not looked into. Throws UsageError where
+// there is none, Error{not_found, io} where the list cannot be read.
+std::vector<std::filesystem::path> listed_paths(const PhotoArguments& args);
+
+// A list of paths, one a line, or separated by zero bytes as `find -print0` writes them. Bytes are kept as
+// they are.
+std::vector<std::filesystem::path> split_path_list(const std::string& text);
+
+// --exif, --max-pixels: how photos are decoded.
+struct DecodeArguments {
+  std::string exif;
+  std::int64_t max_pixels = DecodeOptions{}.max_pixels;
+
+  DecodeOptions options() const;
+};
+void add_decode_options(CLI::App& command, DecodeArguments& args, ExifOrientation default_orientation);
+
+// Accepts one of `choices`; the message of a refusal lists them.
+CLI::Validator one_of(std::vector<std::string> choices);
+
+}  // namespace resnet::cli
