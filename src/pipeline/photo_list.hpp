@@ -24,9 +24,9 @@ struct PhotoListOptions {
   bool recursive = false;  // a folder's subfolders too
   // A file that names more paths, one a line (or NUL-separated, as `find -print0` writes), "-" for
   // standard input; empty for none. They are treated as if given by name, after `paths`.
-  std::filesystem::path images_from;
+  std::filesystem::path images_from{};
   // Which files of a folder are photos; empty: has_image_extension().
-  std::function<bool(const std::filesystem::path&)> accept;
+  std::function<bool(const std::filesystem::path&)> accept{};
   // Once true, next() ends the list soon, even where it is waiting for standard input.
   const std::atomic<bool>* cancel = nullptr;
 };

@@ -98,13 +98,15 @@ TEST(PhotoList, NamesAreBytes) {
 }
 
 TEST(PhotoList, FolderThatCannotBeOpenedIsNamedAndTheRestGoesOn) {
-  if (::geteuid() == 0) GTEST_SKIP() << "root may open every folder";
   const test::TemporaryDirectory dir;
+  dir.write("0.jpg", "x");
   dir.write("a/1.jpg", "x");
   dir.write("b/2.jpg", "x");
-  fs::permissions(dir.path() / "a", fs::perms::none);
-  EXPECT_EQ(all(PhotoList({dir.path()}, {.recursive = true}), dir.path()), (Names{"! a io", "b/2.jpg"}));
-  fs::permissions(dir.path() / "a", fs::perms::owner_all);
+  PhotoList list({dir.path()}, {.recursive = true});
+  ASSERT_TRUE(list.next());
+  // Gone before its turn: the one way to refuse a folder that works for every user, root included.
+  fs::remove_all(dir.path() / "a");
+  EXPECT_EQ(all(std::move(list), dir.path()), (Names{"! a io", "b/2.jpg"}));
 }
 
 TEST(PhotoList, FolderTooDeepIsNamedAndTheRestGoesOn) {
