@@ -1,4 +1,7 @@
 # Every library the project uses, found once. DESIGN: libraries come from the distribution.
+if(RESNET_STATIC)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+endif()
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
@@ -9,8 +12,8 @@ find_package(nlohmann_json 3.10 REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(JPEG REQUIRED)
 find_package(PNG REQUIRED)
-find_package(TIFF REQUIRED)
 find_package(PkgConfig REQUIRED)
+include(ResnetTiff) # TIFF::TIFF
 pkg_check_modules(WebP REQUIRED IMPORTED_TARGET libwebp)
 if(NOT RESNET_HEIC STREQUAL OFF)
   pkg_check_modules(Heif QUIET IMPORTED_TARGET libheif)

@@ -1,7 +1,8 @@
 # resnet_add_library(NAME core SOURCES … DEPENDS … PRIVATE_DEPENDS …)
 #
 # One static library a folder of src/, `resnet_NAME` with the alias `resnet::NAME`. DEPENDS are public
-# link dependencies; the order core ← image, model ← cpu ← session ← verify is kept by them alone.
+# link dependencies; the order core ← image, model ← cpu ← session ← verify is kept by them alone. Every library is
+# installed and is part of resnet::resnet (cmake/ResnetInstall.cmake).
 
 option(RESNET_WERROR "Treat warnings as errors" OFF)
 
@@ -37,5 +38,5 @@ function(resnet_add_library)
     PRIVATE ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(${target} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS}
                                          $<BUILD_INTERFACE:resnet_warnings>)
-  install(TARGETS ${target} EXPORT resnet-targets)
+  set_property(GLOBAL APPEND PROPERTY RESNET_LIBRARIES ${target})
 endfunction()

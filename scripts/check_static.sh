@@ -14,9 +14,9 @@ trap 'rm -rf "$empty"' EXIT
 cp "$program" "$empty/resnet"
 # chroot needs rights; a user namespace of one's own grants them where the system allows it.
 if [ "$(id -u)" -eq 0 ]; then
-  enter=(chroot "$empty")
+  enter=("$(command -v chroot)" "$empty")
 elif unshare -r true 2> /dev/null; then
-  enter=(unshare -r chroot "$empty")
+  enter=("$(command -v unshare)" -r chroot "$empty")
 else
   echo "check_static: no rights for an empty root directory; only the environment is emptied" >&2
   name=$empty/resnet

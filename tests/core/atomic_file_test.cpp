@@ -1,10 +1,12 @@
 #include "core/atomic_file.hpp"
 
-#include <gtest/gtest.h>
+#include "support/temporary_directory.hpp"
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+
+#include <gtest/gtest.h>
 
 #include <resnet/error.hpp>
 
@@ -12,6 +14,7 @@ namespace resnet {
 namespace {
 
 namespace fs = std::filesystem;
+using test::TemporaryDirectory;
 
 std::string contents(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -20,12 +23,8 @@ std::string contents(const fs::path& path) {
 
 class AtomicFileTest : public testing::Test {
  protected:
-  AtomicFileTest() : directory_(fs::path(testing::TempDir()) / "resnet_atomic_file") {
-    fs::remove_all(directory_);
-    fs::create_directories(directory_);
-  }
-  ~AtomicFileTest() override { fs::remove_all(directory_); }
-  fs::path directory_;
+  const TemporaryDirectory temporary_;
+  const fs::path directory_ = temporary_.path();
 };
 
 TEST_F(AtomicFileTest, AppearsOnlyOnCommit) {
