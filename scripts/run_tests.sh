@@ -22,6 +22,11 @@ fi
 results=$logs/$suite-tests.xml
 rm -f "$results"
 
+# Not shared with a run of another checkout.
+TEST_TMPDIR=$(mktemp -d)
+export TEST_TMPDIR
+trap 'rm -rf "$TEST_TMPDIR"' EXIT
+
 status=0
 step "$suite-tests" ctest --test-dir "$root/build/$preset" --output-on-failure --no-tests=error \
   --output-junit "$results" --test-output-size-passed 4096 -j "$jobs" "${selection[@]}" || status=$?

@@ -1,12 +1,11 @@
-#include <resnet/tensor.hpp>
-
-#include <gtest/gtest.h>
-
 #include <cmath>
 #include <limits>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include <resnet/error.hpp>
+#include <resnet/tensor.hpp>
 
 namespace resnet {
 namespace {
@@ -30,8 +29,8 @@ TEST(Tensor, RefusesAWrongCount) {
 
 TEST(Tensor, ConvertsHalfExactly) {
   const std::vector<std::uint16_t> bits{0x3c00, 0xc000, 0x0001, 0x7bff, 0x8000, 0x7c00};
-  const Tensor half = Tensor::view(DType::f16, Shape{6}, reinterpret_cast<const std::byte*>(bits.data()),
-                                   nullptr, false);
+  const Tensor half =
+      Tensor::view(DType::f16, Shape{6}, reinterpret_cast<const std::byte*>(bits.data()), nullptr, false);
   const Tensor full = half.to_f32();
   const auto v = full.f32();
   EXPECT_EQ(v[0], 1.0f);

@@ -1,10 +1,11 @@
 #include "core/thread_count.hpp"
 
-#include <gtest/gtest.h>
+#include "support/temporary_directory.hpp"
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
+
+#include <gtest/gtest.h>
 
 #include <resnet/error.hpp>
 
@@ -14,20 +15,15 @@ namespace {
 // A file system root with a cgroup file tree of our own.
 class ThreadBudgetTest : public testing::Test {
  protected:
-  ThreadBudgetTest() : root_(std::filesystem::path(testing::TempDir()) / "resnet_thread_budget") {
-    std::filesystem::remove_all(root_);
-  }
-  ~ThreadBudgetTest() override { std::filesystem::remove_all(root_); }
+  void write(const std::string& path, const std::string& text) { temporary_.write(path, text); }
 
-  void write(const std::string& path, const std::string& text) {
-    std::filesystem::create_directories((root_ / path).parent_path());
-    std::ofstream(root_ / path) << text;
-  }
-
-  std::filesystem::path root_;
+  const test::TemporaryDirectory temporary_;
+  const std::filesystem::path root_ = temporary_.path();
 };
 
-TEST_F(ThreadBudgetTest, WithoutCgroupIsTheAffinity) { EXPECT_GE(thread_budget(root_).threads, 1); }
+TEST_F(ThreadBudgetTest, WithoutCgroupIsTheAffinity) {
+  EXPECT_GE(thread_budget(root_).threads, 1);
+}
 
 TEST_F(ThreadBudgetTest, CgroupV2QuotaRoundsUp) {
   write("proc/self/cgroup", "0::/pod/app\n");

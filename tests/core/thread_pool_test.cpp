@@ -1,9 +1,9 @@
 #include "core/thread_pool.hpp"
 
-#include <gtest/gtest.h>
-
 #include <thread>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace resnet {
 namespace {

@@ -1,12 +1,15 @@
-// A folder of a test's own, gone with it. Tests run side by side, each in its own process, so a fixed name in
-// the system's temporary folder would be shared.
+// A directory of its own for a test, removed with everything in it.
 #pragma once
 
 #include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
 #include <string>
-#include <system_error>
+#include <string_view>
 
 namespace resnet::test {
 
@@ -14,22 +17,33 @@ class TemporaryDirectory {
  public:
   TemporaryDirectory() {
     std::string name = (std::filesystem::temp_directory_path() / "resnet-test-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) {
-      throw std::system_error(errno, std::generic_category(), "mkdtemp " + name);
-    }
+    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error(name + ": " + std::strerror(errno));
     path_ = name;
   }
   ~TemporaryDirectory() {
-    std::error_code ignored;
+    std::error_code ignored;  // a test that failed may have left something unremovable
     std::filesystem::remove_all(path_, ignored);
   }
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
-  const std::filesystem::path& path() const noexcept { return path_; }
+  const std::filesystem::path& path() const { return path_; }
+
+  // Writes a file, making its parent directories, and gives its path.
+  std::filesystem::path write(const std::filesystem::path& relative, std::string_view text) const {
+    const std::filesystem::path path = path_ / relative;
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << text;
+    return path;
+  }
 
  private:
   std::filesystem::path path_;
 };
+
+inline std::string read_text(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
 
 }  // namespace resnet::test
