@@ -1,9 +1,8 @@
-#include <resnet/architecture.hpp>
+#include <array>
 
 #include <fmt/format.h>
 
-#include <array>
-
+#include <resnet/architecture.hpp>
 #include <resnet/error.hpp>
 
 namespace resnet {
@@ -19,9 +18,12 @@ struct Layout {
 
 Layout layout_of(int depth) {
   switch (depth) {
-    case 18: return {{2, 2, 2, 2}, false};
-    case 34: return {{3, 4, 6, 3}, false};
-    case 50: return {{3, 4, 6, 3}, true};
+    case 18:
+      return {{2, 2, 2, 2}, false};
+    case 34:
+      return {{3, 4, 6, 3}, false};
+    case 50:
+      return {{3, 4, 6, 3}, true};
     default:
       throw Error(ErrorCode::invalid_argument, fmt::format("ResNet-{} is not one of 18, 34, 50", depth));
   }
@@ -43,18 +45,24 @@ void add_batch_norm(std::vector<TensorSpec>& tensors, const std::string& bn, std
 
 std::string_view to_string(TensorKind kind) noexcept {
   switch (kind) {
-    case TensorKind::conv_weight: return "conv_weight";
-    case TensorKind::bn_param: return "bn_param";
-    case TensorKind::bn_buffer: return "bn_buffer";
-    case TensorKind::fc_weight: return "fc_weight";
-    case TensorKind::fc_bias: return "fc_bias";
+    case TensorKind::conv_weight:
+      return "conv_weight";
+    case TensorKind::bn_param:
+      return "bn_param";
+    case TensorKind::bn_buffer:
+      return "bn_buffer";
+    case TensorKind::fc_weight:
+      return "fc_weight";
+    case TensorKind::fc_bias:
+      return "fc_bias";
   }
   return "?";
 }
 
 Architecture::Architecture(int depth, int classes) : depth_(depth), classes_(classes) {
   const Layout layout = layout_of(depth);
-  if (classes < 1) throw Error(ErrorCode::invalid_argument, fmt::format("{} classes: give at least 1", classes));
+  if (classes < 1)
+    throw Error(ErrorCode::invalid_argument, fmt::format("{} classes: give at least 1", classes));
   const int expansion = layout.bottleneck ? 4 : 1;
 
   modules_.push_back({ModuleKind::conv1, "conv1", 3, 0, kStemChannels, 2, false});
@@ -77,8 +85,8 @@ Architecture::Architecture(int depth, int classes) : depth_(depth), classes_(cla
 
   for (int m = 0; m < module_count(); ++m) {
     for (const ConvSpec& c : convolutions(m)) {
-      tensors_.push_back(
-          {c.conv + ".weight", Shape{c.out_channels, c.in_channels, c.kernel, c.kernel}, TensorKind::conv_weight});
+      tensors_.push_back({c.conv + ".weight", Shape{c.out_channels, c.in_channels, c.kernel, c.kernel},
+                          TensorKind::conv_weight});
       add_batch_norm(tensors_, c.bn, c.out_channels);
     }
   }
@@ -92,7 +100,8 @@ int Architecture::module_index(std::string_view name) const {
     if (modules_[m].name == name) return m;
     names += (m ? ", " : "") + modules_[m].name;
   }
-  throw Error(ErrorCode::not_found, fmt::format("{} has no module '{}'; it has {}", this->name(), name, names));
+  throw Error(ErrorCode::not_found,
+              fmt::format("{} has no module '{}'; it has {}", this->name(), name, names));
 }
 
 std::vector<ConvSpec> Architecture::convolutions(int module) const {
@@ -112,10 +121,12 @@ std::vector<ConvSpec> Architecture::convolutions(int module) const {
       convs.push_back({n + ".conv2", n + ".bn2", m.mid_channels, m.mid_channels, 3, m.stride, 1});
       convs.push_back({n + ".conv3", n + ".bn3", m.mid_channels, m.out_channels, 1, 1, 0});
       break;
-    default: break;
+    default:
+      break;
   }
   if (m.downsample) {
-    convs.push_back({n + ".downsample.0", n + ".downsample.1", m.in_channels, m.out_channels, 1, m.stride, 0});
+    convs.push_back(
+        {n + ".downsample.0", n + ".downsample.1", m.in_channels, m.out_channels, 1, m.stride, 0});
   }
   return convs;
 }
@@ -123,16 +134,16 @@ std::vector<ConvSpec> Architecture::convolutions(int module) const {
 Shape Architecture::output_shape(int module, std::int64_t n, std::int64_t h, std::int64_t w) const {
   if (n < 1 || h < kMinInputSide || w < kMinInputSide) {
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("input {}x{} (batch {}): a ResNet needs at least {} pixels a side and one image", h, w,
-                            n, kMinInputSide));
+                fmt::format("input {}x{} (batch {}): a ResNet needs at least {} pixels a side and one image",
+                            h, w, n, kMinInputSide));
   }
   return output_shape_from(0, module, Shape{n, 3, h, w});
 }
 
 Shape Architecture::output_shape_from(int begin, int module, const Shape& input) const {
   if (begin < 0 || begin >= module_count() || module < begin - 1 || module >= module_count()) {
-    throw Error(ErrorCode::invalid_argument, fmt::format("modules {}..{} are not a range of {}'s 0..{}", begin,
-                                                         module, name(), module_count() - 1));
+    throw Error(ErrorCode::invalid_argument, fmt::format("modules {}..{} are not a range of {}'s 0..{}",
+                                                         begin, module, name(), module_count() - 1));
   }
   const int channels = modules_[begin].in_channels;
   if (input.rank() != 4 || input[0] < 1 || input[1] != channels || input[2] < 1 || input[3] < 1) {

@@ -1,7 +1,6 @@
-#include <resnet/architecture.hpp>
-
 #include <gtest/gtest.h>
 
+#include <resnet/architecture.hpp>
 #include <resnet/error.hpp>
 
 namespace resnet {

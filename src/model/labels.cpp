@@ -1,0 +1,67 @@
+#include "model/labels.hpp"
+
+#include "model/file_view.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <resnet/error.hpp>
+#include <resnet/model.hpp>
+
+namespace resnet {
+
+// The data files open with their source and licence.
+const std::vector<std::string>& imagenet_labels() {
+  static const std::vector<std::string> labels{
+#include "model/data/imagenet_labels.inc"
+  };
+  return labels;
+}
+
+const std::vector<std::string>& coco_labels() {
+  static const std::vector<std::string> labels{
+#include "model/data/coco_labels.inc"
+  };
+  return labels;
+}
+
+std::vector<std::string> default_labels(int classes) {
+  for (const auto* known : {&imagenet_labels(), &coco_labels()}) {
+    if (static_cast<int>(known->size()) == classes) return *known;
+  }
+  std::vector<std::string> labels;
+  for (int i = 0; i < classes; ++i) labels.push_back(fmt::format("class {}", i));
+  return labels;
+}
+
+std::vector<std::string> read_labels(const std::filesystem::path& path, int classes) {
+  const formats::FileView file = formats::map_file(path);
+  std::string_view rest = formats::as_text(file.bytes);
+  constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+  if (rest.starts_with(kByteOrderMark)) rest.remove_prefix(kByteOrderMark.size());
+
+  std::vector<std::string> labels;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t')) {
+      line.remove_suffix(1);
+    }
+    labels.emplace_back(line);
+  }
+  while (!labels.empty() && labels.back().empty()) labels.pop_back();
+  if (const auto blank = std::find(labels.begin(), labels.end(), ""); blank != labels.end()) {
+    throw Error(ErrorCode::bad_format,
+                fmt::format("{}: line {} is empty; a line is a label, in the order of the classes",
+                            path.string(), blank - labels.begin() + 1));
+  }
+  if (classes != 0 && static_cast<int>(labels.size()) != classes) {
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("{}: {} labels for {} classes", path.string(), labels.size(), classes));
+  }
+  return labels;
+}
+
+}  // namespace resnet

@@ -1,0 +1,172 @@
+// load_model, save_model, validate: what all formats have in common.
+#include "model/architecture_match.hpp"
+#include "model/formats.hpp"
+#include "model/labels.hpp"
+#include "model/manifest.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include <resnet/error.hpp>
+#include <resnet/model.hpp>
+
+namespace resnet {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace formats;
+
+// A network needs 32 pixels a side; beyond 2^14 a picture would not fit in memory.
+constexpr int kSmallestSide = 32;
+constexpr int kLargestSide = 1 << 14;
+
+std::string known_formats() {
+  std::string text;
+  for (const Format& format : formats::formats()) {
+    if (!text.empty()) text += ", ";
+    text += format.description;
+  }
+  return text;
+}
+
+FileView open_model(const fs::path& path) {
+  std::error_code error;
+  if (!fs::is_directory(path, error)) return map_file(path);
+  if (!fs::exists(path / kManifestName, error)) {
+    throw Error(ErrorCode::not_found, path.string() + ": a directory without " + kManifestName +
+                                          "; give a model file or an exported directory");
+  }
+  return map_file(path / kManifestName);
+}
+
+const Format& recognise(const FileView& file) {
+  if (file.bytes.empty()) throw Error(ErrorCode::truncated, file.name + ": the file is empty");
+  const auto all = formats::formats();
+  const auto it = std::find_if(all.begin(), all.end(), [&](const Format& f) { return f.recognise(file); });
+  if (it == all.end()) {
+    throw Error(ErrorCode::bad_format,
+                fmt::format("{}: not a model of a known format (read are: {})", file.name, known_formats()));
+  }
+  return *it;
+}
+
+void validate_preprocess(const Preprocess& p, const std::string& name) {
+  const auto side_ok = [](int side) { return side >= kSmallestSide && side <= kLargestSide; };
+  const bool exact = p.resize_mode == ResizeMode::exact;
+  if (!side_ok(p.resize.height) || (exact && !side_ok(p.resize.width)) ||
+      (p.center_crop && (!side_ok(p.center_crop->height) || !side_ok(p.center_crop->width)))) {
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}: the preprocessing must resize and crop to {}..{} pixels a side", name,
+                            kSmallestSide, kLargestSide));
+  }
+  for (std::size_t c = 0; c < 3; ++c) {
+    if (!std::isfinite(p.mean[c]) || !std::isfinite(p.std[c]) || p.std[c] <= 0) {
+      throw Error(ErrorCode::invalid_argument,
+                  name + ": the preprocessing needs finite means and positive std");
+    }
+  }
+}
+
+void validate_answers(const Model& model, const std::string& name) {
+  const auto classes = static_cast<std::size_t>(model.architecture.classes());
+  if (model.labels.size() != classes) {
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("{}: {} labels for {} classes", name, model.labels.size(), classes));
+  }
+  const std::vector<float>& thresholds = model.head.thresholds;
+  if (!thresholds.empty() && thresholds.size() != classes) {
+    throw Error(ErrorCode::shape_mismatch,
+                fmt::format("{}: {} thresholds for {} classes", name, thresholds.size(), classes));
+  }
+  if (!std::all_of(thresholds.begin(), thresholds.end(), [](float t) { return t >= 0 && t <= 1; })) {
+    throw Error(ErrorCode::invalid_argument, name + ": thresholds are probabilities, from 0 to 1");
+  }
+}
+
+Model build(RawModel&& raw, const std::string& file) {
+  NamedShapes shapes;
+  for (const auto& [name, tensor] : raw.tensors) shapes.emplace(name, tensor.shape);
+  const Architecture architecture = closest_architecture(shapes, file);
+  if (raw.facts.model && *raw.facts.model != architecture.name()) {
+    throw Error(ErrorCode::bad_format, fmt::format("{}: says it is a {}, but its tensors make a {}", file,
+                                                   printable(*raw.facts.model), architecture.name()));
+  }
+  require_exact_tensors(architecture, shapes, file);
+
+  Model model{.architecture = architecture};
+  for (const TensorSpec& spec : architecture.tensors()) {
+    const auto kind = raw.kinds.find(spec.name);
+    if (kind != raw.kinds.end() && kind->second != spec.kind) {
+      throw Error(ErrorCode::bad_format, fmt::format("{}: tensor {} is of kind {}, not {}", file, spec.name,
+                                                     to_string(spec.kind), to_string(kind->second)));
+    }
+    const auto it = raw.tensors.find(spec.name);
+    model.tensors.emplace(spec.name, to_dense_f32(it->second, fmt::format("{}: tensor {}", file, spec.name)));
+  }
+  if (raw.facts.preprocess) model.preprocess = *raw.facts.preprocess;
+  if (raw.facts.head) model.head = std::move(*raw.facts.head);
+  model.labels =
+      raw.facts.labels.empty() ? default_labels(architecture.classes()) : std::move(raw.facts.labels);
+  return model;
+}
+
+}  // namespace
+
+const Tensor& Model::tensor(std::string_view name) const {
+  const auto it = tensors.find(name);
+  if (it == tensors.end()) {
+    throw Error(ErrorCode::not_found, fmt::format("{} has no tensor named {}", architecture.name(), name));
+  }
+  return it->second;
+}
+
+Model load_model(const fs::path& path) {
+  const FileView file = open_model(path);
+  const Format& format = recognise(file);
+  Model model = build(format.read(file), file.name);
+  model.format = format.name;
+  model.path = path;
+  validate_preprocess(model.preprocess, file.name);
+  validate_answers(model, file.name);
+  return model;
+}
+
+void validate(const Model& model) {
+  const std::string name = model.path.empty() ? "the model" : model.path.string();
+  NamedShapes shapes;
+  for (const auto& [tensor_name, tensor] : model.tensors) {
+    if (tensor.empty() || tensor.dtype() != DType::f32) {
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("{}: tensor {} holds no fp32 values", name, tensor_name));
+    }
+    shapes.emplace(tensor_name, tensor.shape());
+  }
+  require_exact_tensors(model.architecture, shapes, name);
+  validate_preprocess(model.preprocess, name);
+  validate_answers(model, name);
+}
+
+ModelFormat parse_model_format(std::string_view name) {
+  std::string choices;
+  for (const Format& format : formats::formats()) {
+    if (!format.id) continue;
+    if (format.name == name) return *format.id;
+    choices += fmt::format("{}{}", choices.empty() ? "" : ", ", format.name);
+  }
+  throw Error(ErrorCode::invalid_argument,
+              fmt::format("\"{}\" is not a format models are written in; choose from: {}", name, choices));
+}
+
+void save_model(const Model& model, const fs::path& path, ModelFormat format, const SaveObserver& observer) {
+  validate(model);
+  for (const Format& candidate : formats::formats()) {
+    if (candidate.id == format) return candidate.write(model, path, observer);
+  }
+  throw Error(ErrorCode::invalid_argument, "no such model format");
+}
+
+}  // namespace resnet
