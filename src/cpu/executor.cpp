@@ -1,0 +1,106 @@
+#include "cpu/executor.hpp"
+
+#include <chrono>
+#include <vector>
+
+#include "core/thread_pool.hpp"
+#include "cpu/isa.hpp"
+#include "cpu/layers.hpp"
+#include "cpu/plan.hpp"
+
+namespace resnet::cpu {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+class CpuWorkspace : public Workspace {
+ public:
+  explicit CpuWorkspace(RunPlan run_plan) : plan(std::move(run_plan)) {}
+  RunPlan plan;
+};
+
+class CpuExecutable : public Executable {
+ public:
+  CpuExecutable(const Model& model, const CompileOptions& options)
+      : architecture_(model.architecture),
+        options_(options),
+        kernels_(select_isa(options.isa)),
+        layers_(pack_layers(model, options.begin, options.end, options.plan, kernels_, options.threads)) {}
+
+  std::unique_ptr<Workspace> make_workspace(const Shape& input_shape) const override {
+    return std::make_unique<CpuWorkspace>(
+        make_plan(architecture_, layers_, kernels_, {options_.begin, options_.end, options_.threads}, input_shape));
+  }
+
+  void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
+           const Trace* trace) const override {
+    const Call call{input, output};
+    if (trace != nullptr && trace->on_module) {
+      run_by_module(call, input_shape, *trace);
+      return;
+    }
+    const std::vector<Step>& steps = static_cast<CpuWorkspace&>(workspace).plan.steps;
+    if (trace != nullptr && trace->on_layer) {
+      for (const Step& step : steps) {
+        trace->on_layer({step.module, step.layer, step.kernel, run_step(step, call), step.macs});
+      }
+      return;
+    }
+    ThreadPool::shared().run(options_.threads, [&](const Team& team) {
+      for (const Step& step : steps) {
+        step.run(team, call);
+        team.barrier();
+      }
+    });
+  }
+
+ private:
+  // Every step as a team run of its own, so that callbacks run (and may throw) outside the team.
+  double run_step(const Step& step, const Call& call) const {
+    const auto start = Clock::now();
+    ThreadPool::shared().run(options_.threads, [&](const Team& team) { step.run(team, call); });
+    return milliseconds_since(start);
+  }
+
+  // With each module's output materialised; the stem's modules run one by one, with the same bits.
+  void run_by_module(const Call& call, const Shape& input_shape, const Trace& trace) const {
+    std::size_t largest = 0;
+    for (int m = options_.begin; m < options_.end; ++m) {
+      const auto count = architecture_.output_shape_from(options_.begin, m, input_shape).numel();
+      largest = std::max(largest, static_cast<std::size_t>(count));
+    }
+    std::vector<float> module_output(largest);
+    const RunPlan plan = make_plan(architecture_, layers_, kernels_,
+                                   {options_.begin, options_.end, options_.threads, true, module_output.data()}, input_shape);
+    double ms = 0;
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+      const Step& step = plan.steps[i];
+      const double step_ms = run_step(step, call);
+      if (!step.layer.empty()) ms += step_ms;  // a nameless step only copies the module's output out
+      if (trace.on_layer && !step.layer.empty()) trace.on_layer({step.module, step.layer, step.kernel, step_ms, step.macs});
+      const bool head = step.module == architecture_.head();
+      const bool last_of_module = i + 1 == plan.steps.size() || plan.steps[i + 1].module != step.module;
+      if (!(head ? last_of_module : step.layer.empty())) continue;
+      trace.on_module(step.module, architecture_.output_shape_from(options_.begin, step.module, input_shape),
+                      head ? call.output : module_output.data(), ms);
+      ms = 0;
+    }
+  }
+
+  Architecture architecture_;
+  CompileOptions options_;
+  const KernelTable& kernels_;
+  PackedLayers layers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options) {
+  return std::make_unique<CpuExecutable>(model, options);
+}
+
+}  // namespace resnet::cpu

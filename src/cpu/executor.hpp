@@ -1,0 +1,26 @@
+// The cpu backend: modules [begin, end) of a network on one instruction set.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <resnet/model.hpp>
+#include <resnet/session.hpp>
+
+#include "core/executable.hpp"
+
+namespace resnet::cpu {
+
+struct CompileOptions {
+  int begin;
+  int end;
+  Plan plan;
+  std::string isa;  // one of available_isas()
+  int threads;
+};
+
+// Folds BatchNorm (the stem excepted: cuts inside it are exact), packs the weights, and lets go of the model's
+// own pages as it does.
+std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options);
+
+}  // namespace resnet::cpu

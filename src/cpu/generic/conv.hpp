@@ -1,0 +1,182 @@
+// Direct convolution, any kernel and stride, as implicit GEMM without an im2col buffer, and the packing
+// of its weights.
+//
+// Packed weights: [k chunk][oc tile][k in chunk][V · L]. A chunk is kChunkBlocks channel blocks times all
+// taps (about 256 values of k): the weights of a chunk and oc tile, 16 KiB on AVX2, stay in L1 while all
+// pixels of a block pass over them, and lie in memory in the order in which they are read.
+//
+// Order of the loops: pixel block (its input chunk and its output stay in L2) → k chunk → oc tile →
+// micro tile. Members of the team get a rectangle of (pixel tiles) x (oc tiles).
+#pragma once
+
+#include "cpu/generic/micro_kernel.hpp"
+
+namespace resnet::cpu::generic {
+
+// Channel blocks of one k chunk, for `channel_blocks` in all and `taps` kernel positions.
+template <class S>
+RESNET_INLINE int chunk_blocks(int channel_blocks, int taps) {
+  constexpr int kChunk = 256;  // values of k
+  const int blocks = kChunk / (S::kLanes * taps);
+  const int at_least_one = blocks < 1 ? 1 : blocks;
+  return at_least_one < channel_blocks ? at_least_one : channel_blocks;
+}
+
+template <class S>
+RESNET_INLINE int channel_tiles(int oc) {
+  constexpr int kTileChannels = S::kTileVectors * S::kLanes;
+  return (oc + kTileChannels - 1) / kTileChannels;
+}
+
+template <class S>
+std::size_t packed_conv_floats(int ic, int oc, int kernel) {
+  return static_cast<std::size_t>(ic) * kernel * kernel * channel_tiles<S>(oc) * S::kTileVectors * S::kLanes;
+}
+
+template <class S>
+void pack_conv(const float* oihw, const double* oc_scale, int ic, int oc, int kernel, float* packed, int rank, int size) {
+  constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes;
+  const int taps = kernel * kernel, tiles = channel_tiles<S>(oc), blocks = ic / kLanes;
+  const int chunk = chunk_blocks<S>(blocks, taps);
+  const Share<S> share(tiles, rank, size);
+  for (int first = 0; first < blocks; first += chunk) {
+    const int count = first + chunk < blocks ? chunk : blocks - first;
+    const std::size_t chunk_k = static_cast<std::size_t>(count) * taps * kLanes;
+    float* chunk_data = packed + static_cast<std::size_t>(first) * taps * kLanes * tiles * kTileChannels;
+    for (int tile = share.begin; tile < share.end; ++tile) {
+      float* w = chunk_data + tile * chunk_k * kTileChannels;
+      for (int block = first; block < first + count; ++block) {
+        for (int tap = 0; tap < taps; ++tap) {
+          for (int lane = 0; lane < kLanes; ++lane) {
+            const int i = block * kLanes + lane;
+            for (int o = 0; o < kTileChannels; ++o) {
+              const int channel = tile * kTileChannels + o;
+              float value = 0;
+              if (channel < oc) {
+                value = oihw[(static_cast<std::size_t>(channel) * ic + i) * taps + tap];
+                if (oc_scale) value = static_cast<float>(static_cast<double>(value) * oc_scale[channel]);
+              }
+              *w++ = value;
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+// One micro tile's place in input, output and residual.
+template <class S>
+struct TilePlace {
+  const float* in;
+  float* out;
+  const float* residual;
+  int pixels;
+};
+
+// How a team's members share (pixel tiles) x (oc tiles): the split with the least work for the busiest
+// member, and among equals the one that reads the fewest bytes.
+template <class S>
+struct Grid {
+  int across_pixels = 1, across_channels = 1;
+  Grid(int pixel_tiles, int oc_tiles, std::size_t input_bytes, std::size_t weight_bytes, int size) {
+    long best_work = -1;
+    double best_bytes = 0;
+    for (int channels = 1; channels <= size; ++channels) {
+      const int pixels = size / channels;
+      const long work = static_cast<long>((pixel_tiles + pixels - 1) / pixels) * ((oc_tiles + channels - 1) / channels);
+      const double bytes = static_cast<double>(input_bytes) / pixels + static_cast<double>(weight_bytes) / channels;
+      if (best_work < 0 || work < best_work || (work == best_work && bytes < best_bytes)) {
+        best_work = work, best_bytes = bytes;
+        across_pixels = pixels, across_channels = channels;
+      }
+    }
+  }
+};
+
+template <class S, int Stride>
+void conv_strided(const ConvArgs& a, int rank, int size) {
+  constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes;
+  constexpr int kMaxTiles = 128;  // micro tiles of one pixel block
+  const MicroKernel<S>* kernels = micro_kernels<S, Stride * kLanes, kLanes>();
+  const Strides<S> in(a.in), out(a.out), res(a.epilogue.residual);
+  const bool has_residual = a.epilogue.residual.data != nullptr;
+
+  // Rows of a 1x1, stride 1 convolution without halos follow each other: one long row an image.
+  const bool flat = a.kernel == 1 && Stride == 1 && a.in.halo == 0 && a.out.halo == 0 &&
+                    (!has_residual || a.epilogue.residual.halo == 0);
+  const int rows = flat ? 1 : a.out.h;
+  const Tiling<S> tiling(flat ? a.out.h * a.out.w : a.out.w);
+  const int pixel_tiles = a.out.n * rows * tiling.tiles;
+  const int oc_tiles = channel_tiles<S>(a.out.c), blocks = a.in.c / kLanes, taps = a.kernel * a.kernel;
+  const int chunk = chunk_blocks<S>(blocks, taps);
+
+  const Grid<S> grid(pixel_tiles, oc_tiles, sizeof(float) * a.in.n * in.image,
+                     sizeof(float) * packed_conv_floats<S>(a.in.c, a.out.c, a.kernel), size);
+  if (rank >= grid.across_pixels * grid.across_channels) return;
+  const Share<S> my_pixels(pixel_tiles, rank % grid.across_pixels, grid.across_pixels);
+  const Share<S> my_channels(oc_tiles, rank / grid.across_pixels, grid.across_channels);
+
+  // A pixel block's chunk of input and its output take about half of L2.
+  const std::size_t tile_bytes =
+      sizeof(float) * S::kTilePixels *
+      (static_cast<std::size_t>(chunk) * kLanes * Stride * Stride + (my_channels.end - my_channels.begin) * kTileChannels);
+  int block_tiles = static_cast<int>(a.l2_bytes / 2 / tile_bytes);
+  block_tiles = block_tiles < 4 ? 4 : block_tiles > kMaxTiles ? kMaxTiles : block_tiles;
+  // Blocks of one size instead of full ones and a remainder.
+  const int my_count = my_pixels.end - my_pixels.begin;
+  const int block_count = (my_count + block_tiles - 1) / block_tiles;
+
+  TilePlace<S> places[kMaxTiles];
+  for (int b = 0; b < block_count; ++b) {
+    const Share<S> block(my_count, b, block_count);
+    const int count = block.end - block.begin;
+    for (int t = 0; t < count; ++t) {
+      const int tile = my_pixels.begin + block.begin + t;
+      const int column = tile % tiling.tiles, row = tile / tiling.tiles % rows, n = tile / tiling.tiles / rows;
+      const int x = tiling.start(column);
+      places[t] = {pixel(a.in, in, n, row * Stride - a.padding, x * Stride - a.padding), pixel(a.out, out, n, row, x),
+                   has_residual ? pixel(a.epilogue.residual, res, n, row, x) : nullptr, tiling.size(column)};
+    }
+    for (int first = 0; first < blocks; first += chunk) {
+      const int chunk_count = first + chunk < blocks ? chunk : blocks - first;
+      const std::size_t chunk_k = static_cast<std::size_t>(chunk_count) * taps * kLanes;
+      const float* weights = a.weights + static_cast<std::size_t>(first) * taps * kLanes * oc_tiles * kTileChannels;
+      const bool finish = first + chunk_count == blocks;
+      for (int oc_tile = my_channels.begin; oc_tile < my_channels.end; ++oc_tile) {
+        const int oc = oc_tile * kTileChannels;
+        const TileLoop<S> loop{.blocks = chunk_count,
+                               .block_stride = in.plane,
+                               .kernel_h = a.kernel,
+                               .kernel_w = a.kernel,
+                               .row_stride = in.row,
+                               .plane_stride = out.plane,
+                               .accumulate = first > 0,
+                               .finish = finish,
+                               .scale = a.epilogue.scale ? a.epilogue.scale + oc : nullptr,
+                               .bias = a.epilogue.bias ? a.epilogue.bias + oc : nullptr,
+                               .residual_plane_stride = res.plane,
+                               .relu = a.epilogue.relu};
+        const float* w = weights + oc_tile * chunk_k * kTileChannels;
+        const std::ptrdiff_t out_offset = out.plane * (oc / kLanes), res_offset = res.plane * (oc / kLanes);
+        const std::ptrdiff_t in_offset = in.plane * first;
+        for (int t = 0; t < count; ++t) {
+          const TilePlace<S>& p = places[t];
+          kernels[p.pixels](loop, p.in + in_offset, w, p.out + out_offset,
+                            finish && p.residual ? p.residual + res_offset : nullptr);
+        }
+      }
+    }
+  }
+}
+
+template <class S>
+void conv(const ConvArgs& a, int rank, int size) {
+  if (a.stride == 1) {
+    conv_strided<S, 1>(a, rank, size);
+  } else {
+    conv_strided<S, 2>(a, rank, size);
+  }
+}
+
+}  // namespace resnet::cpu::generic

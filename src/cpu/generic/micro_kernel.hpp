@@ -1,0 +1,171 @@
+// The one inner loop of the cpu backend: a tile of R pixels x V vectors of output channels.
+//
+//   out[p][oc] = Σ_k in[p, k] · w[k][oc]
+//
+// R · V accumulators live in registers; each step of k loads V weight vectors and broadcasts R input
+// values, for R · V fused multiply-adds. Per step that is R + V loads against R · V FMAs: on AVX2 (6 x 2)
+// 8 loads for 12 FMAs, on AVX-512 (14 x 2) 16 for 28, so with weights and input in L1 the two FMA
+// ports are the bound. All pixel offsets are compile-time constants, so a tile needs one input pointer.
+//
+// Direct convolution, Winograd's products, the stem and the fully connected layer all run on it; they
+// differ in the strides of `in` and in how many consecutive values an (input block, tap) pair holds.
+//
+// Headers of this folder are compiled once per instruction set with that set's flags. To keep code for
+// one set out of another's program path they use nothing but templates over the Simd type S: an
+// ordinary inline function would be merged by the linker with a copy compiled for a wider machine.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "cpu/kernels.hpp"
+
+#define RESNET_INLINE inline __attribute__((always_inline))
+
+namespace resnet::cpu::generic {
+
+// Calls f(integral_constant<int, 0>) … f(integral_constant<int, N-1>): a loop that is always unrolled.
+template <class S, int N, class F>
+RESNET_INLINE void unroll(F&& f) {
+  [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
+    (f(std::integral_constant<int, I>{}), ...);
+  }(std::make_integer_sequence<int, N>{});
+}
+
+// Strides and epilogue of a tile, the same for all tiles of a loop.
+template <class S>
+struct TileLoop {
+  int blocks;                     // channel blocks in this chunk of k
+  std::ptrdiff_t block_stride;    // floats between channel blocks of the input
+  int kernel_h, kernel_w;
+  std::ptrdiff_t row_stride;      // floats between input rows
+  std::ptrdiff_t plane_stride;    // floats between vectors of output channels in the output
+  bool accumulate;                // start from what `out` holds (a later chunk of k) instead of zero
+  bool finish;                    // last chunk: apply the epilogue
+  const float* scale;             // per output channel of this tile, or null
+  const float* bias;
+  std::ptrdiff_t residual_plane_stride;
+  bool relu;
+};
+
+// Inner: consecutive k of one (block, tap): L lanes of a blocked activation, or the 7 columns of the
+// stem's kernel. PixelStride: floats between the inputs of neighbouring output pixels.
+template <class S, int R, int PixelStride, int Inner>
+void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, float* out, const float* residual) {
+  using Vec = typename S::Vec;
+  constexpr int kLanes = S::kLanes, V = S::kTileVectors;
+  constexpr int kUnroll = Inner < 8 ? Inner : 8;
+  static_assert(Inner % kUnroll == 0);
+  Vec acc[R][V];
+  if (loop.accumulate) {
+    unroll<S, R>([&](auto p) __attribute__((always_inline)) {
+      unroll<S, V>([&](auto v) __attribute__((always_inline)) {
+        acc[p][v] = S::load(out + v * loop.plane_stride + p * kLanes);
+      });
+    });
+  } else {
+    unroll<S, R>([&](auto p) __attribute__((always_inline)) {
+      unroll<S, V>([&](auto v) __attribute__((always_inline)) { acc[p][v] = S::zero(); });
+    });
+  }
+  for (int block = 0; block < loop.blocks; ++block) {
+    for (int kh = 0; kh < loop.kernel_h; ++kh) {
+      const float* row = in + block * loop.block_stride + kh * loop.row_stride;
+      for (int kw = 0; kw < loop.kernel_w; ++kw) {
+        const float* x = row + kw * kLanes;
+        for (int first = 0; first < Inner; first += kUnroll) {
+          unroll<S, kUnroll>([&](auto i) __attribute__((always_inline)) {
+            Vec weight[V];
+            unroll<S, V>([&](auto v) __attribute__((always_inline)) { weight[v] = S::load(w + (i * V + v) * kLanes); });
+            unroll<S, R>([&](auto p) __attribute__((always_inline)) {
+              const Vec value = S::broadcast(x + p * PixelStride + i);
+              unroll<S, V>([&](auto v) __attribute__((always_inline)) {
+                acc[p][v] = S::fma(value, weight[v], acc[p][v]);
+              });
+            });
+          });
+          x += kUnroll;
+          w += kUnroll * V * kLanes;
+        }
+      }
+    }
+  }
+  if (loop.finish) {
+    unroll<S, V>([&](auto v) __attribute__((always_inline)) {
+      if (loop.scale) {
+        const Vec scale = S::load(loop.scale + v * kLanes), shift = S::load(loop.bias + v * kLanes);
+        unroll<S, R>([&](auto p) __attribute__((always_inline)) { acc[p][v] = S::fma(acc[p][v], scale, shift); });
+      } else if (loop.bias) {
+        const Vec bias = S::load(loop.bias + v * kLanes);
+        unroll<S, R>([&](auto p) __attribute__((always_inline)) { acc[p][v] = S::add(acc[p][v], bias); });
+      }
+      if (residual) {
+        unroll<S, R>([&](auto p) __attribute__((always_inline)) {
+          acc[p][v] = S::add(acc[p][v], S::load(residual + v * loop.residual_plane_stride + p * kLanes));
+        });
+      }
+      if (loop.relu) {
+        unroll<S, R>([&](auto p) __attribute__((always_inline)) { acc[p][v] = S::max(acc[p][v], S::zero()); });
+      }
+    });
+  }
+  unroll<S, R>([&](auto p) __attribute__((always_inline)) {
+    unroll<S, V>([&](auto v) __attribute__((always_inline)) {
+      S::store(out + v * loop.plane_stride + p * kLanes, acc[p][v]);
+    });
+  });
+}
+
+template <class S>
+using MicroKernel = void (*)(const TileLoop<S>&, const float* in, const float* w, float* out, const float* residual);
+
+// micro_kernels<S, PixelStride, Inner>()[R] for R = 1 … S::kTilePixels.
+template <class S, int PixelStride, int Inner>
+const MicroKernel<S>* micro_kernels() {
+  static constexpr auto table = []<int... R>(std::integer_sequence<int, R...>) {
+    struct Table {
+      MicroKernel<S> entry[S::kTilePixels + 1];
+    };
+    return Table{{nullptr, micro_kernel<S, R + 1, PixelStride, Inner>...}};
+  }(std::make_integer_sequence<int, S::kTilePixels>{});
+  return table.entry;
+}
+
+// [begin, end) of `count` units for one member: contiguous, sizes differing by at most one.
+template <class S>
+struct Share {
+  int begin, end;
+  Share(std::int64_t count, int rank, int size)
+      : begin(static_cast<int>(count * rank / size)), end(static_cast<int>(count * (rank + 1) / size)) {}
+};
+
+// `pixels` cut into the fewest tiles of at most kTilePixels, all of nearly one size: 49 pixels on AVX2 are
+// 4 tiles of 6 and 5 of 5 instead of 8 of 6 and a wasteful one of 1.
+template <class S>
+struct Tiling {
+  int tiles, base, larger;  // the first `larger` tiles have base + 1 pixels
+  explicit Tiling(int pixels) {
+    tiles = (pixels + S::kTilePixels - 1) / S::kTilePixels;
+    base = pixels / tiles;
+    larger = pixels % tiles;
+  }
+  int start(int tile) const { return tile * base + (tile < larger ? tile : larger); }
+  int size(int tile) const { return base + (tile < larger ? 1 : 0); }
+};
+
+template <class S>
+struct Strides {
+  std::ptrdiff_t row, plane, image;  // floats
+  explicit Strides(const Activation& a)
+      : row(static_cast<std::ptrdiff_t>(a.w + 2 * a.halo) * S::kLanes),
+        plane(row * (a.h + 2 * a.halo)),
+        image(plane * (a.c / S::kLanes)) {}
+};
+
+// First float of pixel (y, x) in channel block 0 of image n; y and x may reach into the halo.
+template <class S>
+RESNET_INLINE float* pixel(const Activation& a, const Strides<S>& s, int n, int y, int x) {
+  return a.data + n * s.image + (y + a.halo) * s.row + static_cast<std::ptrdiff_t>(x + a.halo) * S::kLanes;
+}
+
+}  // namespace resnet::cpu::generic

@@ -1,0 +1,113 @@
+#include "cpu/isa.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+
+#include <resnet/error.hpp>
+
+#include "core/cpu_features.hpp"
+#include "core/log.hpp"
+#include "core/thread_pool.hpp"
+
+namespace resnet::cpu {
+namespace {
+
+struct Isa {
+  std::string_view name;
+  bool (*runs)();                // on this processor
+  const KernelTable* (*table)();  // null where this build has none
+};
+
+const KernelTable* absent() { return nullptr; }
+
+#if defined(__x86_64__)
+constexpr auto kAvx512 = avx512_kernels, kAvx2 = avx2_kernels, kNeon = absent;
+#elif defined(__aarch64__)
+constexpr auto kAvx512 = absent, kAvx2 = absent, kNeon = neon_kernels;
+#else
+constexpr auto kAvx512 = absent, kAvx2 = absent, kNeon = absent;
+#endif
+
+// Best first; the same list answers what there is and picks what runs.
+constexpr std::array kIsas{
+    Isa{"avx512", [] { return cpu_features().avx512; }, kAvx512},
+    Isa{"avx2", [] { return cpu_features().avx2_fma; }, kAvx2},
+    Isa{"neon", [] { return cpu_features().neon; }, kNeon},
+    Isa{"portable", [] { return true; }, portable_kernels},
+};
+
+std::string joined(const std::vector<std::string_view>& names) { return fmt::format("{}", fmt::join(names, ", ")); }
+
+}  // namespace
+
+std::vector<std::string_view> available_isas() {
+  std::vector<std::string_view> names;
+  for (const Isa& isa : kIsas) {
+    if (isa.table() != nullptr && isa.runs()) names.push_back(isa.name);
+  }
+  return names;
+}
+
+const KernelTable& select_isa(const std::string& requested) {
+  std::string name = requested, source = "--isa";
+  if (name.empty()) {
+    if (const char* text = std::getenv("RESNET_CPU_ISA"); text != nullptr && *text != '\0') {
+      name = text, source = "RESNET_CPU_ISA";
+    }
+  }
+  const std::vector<std::string_view> available = available_isas();
+  if (name.empty()) name = available.front(), source = "best of this processor";
+  for (const Isa& isa : kIsas) {
+    if (isa.name != name) continue;
+    if (isa.table() == nullptr || !isa.runs()) {
+      throw Error(ErrorCode::device_unavailable,
+                  fmt::format("instruction set '{}' ({}) is not available {}; available: {}", name, source,
+                              isa.table() == nullptr ? "in this build" : "on this processor", joined(available)));
+    }
+    log(LogLevel::debug, fmt::format("instruction set: {} ({})", name, source));
+    return *isa.table();
+  }
+  throw Error(ErrorCode::device_unavailable,
+              fmt::format("unknown instruction set '{}' ({}); available: {}", name, source, joined(available)));
+}
+
+std::size_t l2_cache_bytes() {
+  constexpr std::size_t kDefault = std::size_t{1} << 20;
+#if defined(_SC_LEVEL2_CACHE_SIZE)
+  const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  if (bytes > 0) return static_cast<std::size_t>(bytes);
+#endif
+  return kDefault;
+}
+
+double measure_fma_gflops(std::string_view isa, int threads) {
+  using Clock = std::chrono::steady_clock;
+  constexpr std::int64_t kIterations = 200'000;
+  constexpr int kRounds = 25;
+  const KernelTable& table = select_isa(std::string(isa));
+  std::atomic<std::int64_t> best_ns{0};
+  double operations = 0;
+  ThreadPool::shared().run(threads, [&](const Team& team) {
+    table.fma_operations(kIterations);  // lets the clock settle
+    for (int round = 0; round < kRounds; ++round) {
+      team.barrier();
+      const auto start = Clock::now();
+      const double done = table.fma_operations(kIterations);
+      team.barrier();
+      const std::int64_t ns = std::chrono::nanoseconds(Clock::now() - start).count();
+      if (team.rank() == 0) {
+        operations = done * team.size();
+        if (best_ns == 0 || ns < best_ns) best_ns = ns;
+      }
+    }
+  });
+  return operations / static_cast<double>(best_ns.load());
+}
+
+}  // namespace resnet::cpu

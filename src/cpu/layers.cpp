@@ -1,0 +1,158 @@
+#include "cpu/layers.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/thread_pool.hpp"
+
+namespace resnet::cpu {
+namespace {
+
+struct BatchNorm {
+  std::vector<double> scale, shift;  // y = x * scale + shift
+};
+
+// γ/√(σ² + ε) and β − μ·scale (Ioffe & Szegedy 2015), in double.
+BatchNorm batch_norm(const Model& model, const std::string& name) {
+  const auto gamma = model.tensor(name + ".weight").f32(), beta = model.tensor(name + ".bias").f32();
+  const auto mean = model.tensor(name + ".running_mean").f32(), var = model.tensor(name + ".running_var").f32();
+  BatchNorm bn;
+  for (std::size_t c = 0; c < gamma.size(); ++c) {
+    const double scale = static_cast<double>(gamma[c]) / std::sqrt(static_cast<double>(var[c]) + kBatchNormEps);
+    bn.scale.push_back(scale);
+    bn.shift.push_back(static_cast<double>(beta[c]) - static_cast<double>(mean[c]) * scale);
+  }
+  return bn;
+}
+
+class Packer {
+ public:
+  Packer(const Model& model, const KernelTable& kernels, Plan plan, int threads)
+      : model_(model), kernels_(kernels), plan_(plan), threads_(threads) {}
+
+  std::size_t padded_channels(int channels) const {
+    return static_cast<std::size_t>((channels + kernels_.tile_channels - 1) / kernels_.tile_channels) *
+           kernels_.tile_channels;
+  }
+
+  std::size_t weight_floats(const ConvSpec& spec) const {
+    switch (choose_algorithm(spec, plan_)) {
+      case Algorithm::winograd_f2: return kernels_.packed_winograd_floats(spec.in_channels, spec.out_channels, 2);
+      case Algorithm::winograd_f4: return kernels_.packed_winograd_floats(spec.in_channels, spec.out_channels, 4);
+      case Algorithm::direct: break;
+    }
+    return kernels_.packed_conv_floats(spec.in_channels, spec.out_channels, spec.kernel);
+  }
+
+  std::size_t floats(const ConvSpec& spec) const {
+    return Arena::padded(weight_floats(spec)) + Arena::padded(padded_channels(spec.out_channels));
+  }
+
+  std::size_t stem_floats(const ConvSpec& spec) const {
+    return Arena::padded(kernels_.packed_stem_floats(spec.out_channels)) +
+           2 * Arena::padded(padded_channels(spec.out_channels));
+  }
+
+  ConvLayer pack(const ConvSpec& spec, Arena& arena) const {
+    ConvLayer layer{spec, choose_algorithm(spec, plan_), nullptr, nullptr};
+    const Tensor& weight = model_.tensor(spec.conv + ".weight");
+    const float* oihw = weight.f32().data();
+    float* packed = arena.take(weight_floats(spec));
+    float* bias = arena.take(padded_channels(spec.out_channels));
+    const bool folded = !spec.bn.empty();
+    const BatchNorm bn = folded ? batch_norm(model_, spec.bn) : BatchNorm{};
+    const double* scale = folded ? bn.scale.data() : nullptr;
+    ThreadPool::shared().run(threads_, [&](const Team& team) {
+      if (layer.algorithm == Algorithm::direct) {
+        kernels_.pack_conv(oihw, scale, spec.in_channels, spec.out_channels, spec.kernel, packed, team.rank(),
+                           team.size());
+      } else {
+        kernels_.pack_winograd(oihw, scale, spec.in_channels, spec.out_channels,
+                               layer.algorithm == Algorithm::winograd_f2 ? 2 : 4, packed, team.rank(), team.size());
+      }
+    });
+    weight.evict();
+    if (folded) {
+      for (std::size_t c = 0; c < bn.shift.size(); ++c) bias[c] = static_cast<float>(bn.shift[c]);
+    } else {
+      const auto values = model_.tensor(spec.conv + ".bias").f32();
+      for (std::size_t c = 0; c < values.size(); ++c) bias[c] = values[c];
+    }
+    layer.weights = packed, layer.bias = bias;
+    return layer;
+  }
+
+  StemLayer pack_stem(const ConvSpec& spec, Arena& arena) const {
+    float* packed = arena.take(kernels_.packed_stem_floats(spec.out_channels));
+    float* scale = arena.take(padded_channels(spec.out_channels));
+    float* shift = arena.take(padded_channels(spec.out_channels));
+    const Tensor& weight = model_.tensor(spec.conv + ".weight");
+    kernels_.pack_stem(weight.f32().data(), spec.out_channels, packed);
+    weight.evict();
+    const BatchNorm bn = batch_norm(model_, spec.bn);
+    for (std::size_t c = 0; c < bn.scale.size(); ++c) {
+      scale[c] = static_cast<float>(bn.scale[c]);
+      shift[c] = static_cast<float>(bn.shift[c]);
+    }
+    return {packed, scale, shift};
+  }
+
+ private:
+  const Model& model_;
+  const KernelTable& kernels_;
+  Plan plan_;
+  int threads_;
+};
+
+bool is_block(const Module& module) {
+  return module.kind == ModuleKind::basic_block || module.kind == ModuleKind::bottleneck;
+}
+
+}  // namespace
+
+std::string ConvLayer::kernel_name() const {
+  switch (algorithm) {
+    case Algorithm::winograd_f2: return "winograd_f2x2";
+    case Algorithm::winograd_f4: return "winograd_f4x4";
+    case Algorithm::direct: break;
+  }
+  return fmt::format("direct_{}x{}{}", spec.kernel, spec.kernel, spec.stride == 2 ? "_s2" : "");
+}
+
+// Layer4's maps are 7x7: 4 tiles of F(4x4) an image would read four times the weights (151 MB in ResNet-18) for so few
+// products that one image at a time waits for memory; with eight images a batch the products win again.
+Algorithm choose_algorithm(const ConvSpec& spec, Plan plan) {
+  constexpr int kLayer4Channels = 512;
+  if (spec.kernel != 3 || spec.stride != 1) return Algorithm::direct;
+  if (plan == Plan::latency && spec.out_channels >= kLayer4Channels) return Algorithm::winograd_f2;
+  return Algorithm::winograd_f4;
+}
+
+PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, const KernelTable& kernels, int threads) {
+  const Architecture& architecture = model.architecture;
+  const Packer packer(model, kernels, plan, threads);
+  const int head = architecture.head();
+  const ConvSpec stem = architecture.convolutions(0).front();
+  const ConvSpec fc{"fc", "", architecture.modules()[head].in_channels, architecture.classes(), 1, 1, 0};
+  const bool has_stem = begin < 2, has_head = end > head;  // bn1 alone needs the stem's scale and shift
+
+  std::size_t floats = (has_stem ? packer.stem_floats(stem) : 0) + (has_head ? packer.floats(fc) : 0);
+  for (int m = begin; m < end; ++m) {
+    if (!is_block(architecture.modules()[m])) continue;
+    for (const ConvSpec& spec : architecture.convolutions(m)) floats += packer.floats(spec);
+  }
+
+  PackedLayers layers;
+  layers.arena = Arena(floats);
+  layers.modules.resize(architecture.module_count());
+  if (has_stem) layers.stem = packer.pack_stem(stem, layers.arena);
+  for (int m = begin; m < end; ++m) {
+    if (!is_block(architecture.modules()[m])) continue;
+    for (const ConvSpec& spec : architecture.convolutions(m)) layers.modules[m].push_back(packer.pack(spec, layers.arena));
+  }
+  if (has_head) layers.head = packer.pack(fc, layers.arena);
+  return layers;
+}
+
+}  // namespace resnet::cpu

@@ -1,0 +1,34 @@
+// NEON (aarch64): 4 lanes, 32 registers. A tile of 12 pixels x 2 vectors takes 24 of them for accumulators.
+
+#include <arm_neon.h>
+
+#include "cpu/generic/table.hpp"
+
+namespace resnet::cpu {
+namespace {
+
+struct Neon {
+  using Vec = float32x4_t;
+  static constexpr int kLanes = 4, kTilePixels = 12, kTileVectors = 2;
+  static RESNET_INLINE Vec zero() { return vdupq_n_f32(0); }
+  static RESNET_INLINE Vec set(float x) { return vdupq_n_f32(x); }
+  static RESNET_INLINE Vec load(const float* p) { return vld1q_f32(p); }
+  static RESNET_INLINE void store(float* p, Vec v) { vst1q_f32(p, v); }
+  static RESNET_INLINE void store_unaligned(float* p, Vec v) { vst1q_f32(p, v); }
+  static RESNET_INLINE Vec broadcast(const float* p) { return vld1q_dup_f32(p); }
+  static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
+  static RESNET_INLINE Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
+  static RESNET_INLINE Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
+  static RESNET_INLINE Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
+  static RESNET_INLINE Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
+  static RESNET_INLINE Vec max(Vec a, Vec b) { return vmaxq_f32(a, b); }
+  static RESNET_INLINE void keep(Vec& v) { asm volatile("" : "+w"(v)); }
+};
+
+constexpr KernelTable kTable = generic::make_table<Neon>("neon");
+
+}  // namespace
+
+const KernelTable* neon_kernels() { return &kTable; }
+
+}  // namespace resnet::cpu
