@@ -1,9 +1,9 @@
 #include "core/arena.hpp"
 
-#include <sys/mman.h>
-
 #include <new>
 #include <utility>
+
+#include <sys/mman.h>
 
 #include <resnet/error.hpp>
 
@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{1} << 21;
 
-std::size_t mapped_bytes(std::size_t floats) { return (floats * sizeof(float) + 4095) / 4096 * 4096; }
+std::size_t mapped_bytes(std::size_t floats) {
+  return (floats * sizeof(float) + 4095) / 4096 * 4096;
+}
 
 }  // namespace
 

@@ -1,12 +1,13 @@
 #include "cpu/executor.hpp"
 
-#include <chrono>
-#include <vector>
-
 #include "core/thread_pool.hpp"
 #include "cpu/isa.hpp"
 #include "cpu/layers.hpp"
 #include "cpu/plan.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <vector>
 
 namespace resnet::cpu {
 namespace {
@@ -28,12 +29,12 @@ class CpuExecutable : public Executable {
   CpuExecutable(const Model& model, const CompileOptions& options)
       : architecture_(model.architecture),
         options_(options),
-        kernels_(select_isa(options.isa)),
+        kernels_(kernels_for(options.isa)),
         layers_(pack_layers(model, options.begin, options.end, options.plan, kernels_, options.threads)) {}
 
   std::unique_ptr<Workspace> make_workspace(const Shape& input_shape) const override {
-    return std::make_unique<CpuWorkspace>(
-        make_plan(architecture_, layers_, kernels_, {options_.begin, options_.end, options_.threads}, input_shape));
+    return std::make_unique<CpuWorkspace>(make_plan(
+        architecture_, layers_, kernels_, {options_.begin, options_.end, options_.threads}, input_shape));
   }
 
   void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
@@ -74,14 +75,16 @@ class CpuExecutable : public Executable {
       largest = std::max(largest, static_cast<std::size_t>(count));
     }
     std::vector<float> module_output(largest);
-    const RunPlan plan = make_plan(architecture_, layers_, kernels_,
-                                   {options_.begin, options_.end, options_.threads, true, module_output.data()}, input_shape);
+    const RunPlan plan =
+        make_plan(architecture_, layers_, kernels_,
+                  {options_.begin, options_.end, options_.threads, true, module_output.data()}, input_shape);
     double ms = 0;
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
       const Step& step = plan.steps[i];
       const double step_ms = run_step(step, call);
       if (!step.layer.empty()) ms += step_ms;  // a nameless step only copies the module's output out
-      if (trace.on_layer && !step.layer.empty()) trace.on_layer({step.module, step.layer, step.kernel, step_ms, step.macs});
+      if (trace.on_layer && !step.layer.empty())
+        trace.on_layer({step.module, step.layer, step.kernel, step_ms, step.macs});
       const bool head = step.module == architecture_.head();
       const bool last_of_module = i + 1 == plan.steps.size() || plan.steps[i + 1].module != step.module;
       if (!(head ? last_of_module : step.layer.empty())) continue;

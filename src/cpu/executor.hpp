@@ -1,13 +1,13 @@
 // The cpu backend: modules [begin, end) of a network on one instruction set.
 #pragma once
 
+#include "core/executable.hpp"
+
 #include <memory>
 #include <string>
 
 #include <resnet/model.hpp>
 #include <resnet/session.hpp>
-
-#include "core/executable.hpp"
 
 namespace resnet::cpu {
 
@@ -19,8 +19,8 @@ struct CompileOptions {
   int threads;
 };
 
-// Folds BatchNorm (the stem excepted: cuts inside it are exact), packs the weights, and lets go of the model's
-// own pages as it does.
+// Folds BatchNorm (the stem excepted: cuts inside it are exact), packs the weights, and lets go of the
+// model's own pages as it does.
 std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options);
 
 }  // namespace resnet::cpu

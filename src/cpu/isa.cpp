@@ -1,30 +1,30 @@
 #include "cpu/isa.hpp"
 
-#include <fmt/format.h>
-#include <unistd.h>
+#include "core/cpu_features.hpp"
+#include "core/thread_pool.hpp"
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <resnet/error.hpp>
-
-#include "core/cpu_features.hpp"
-#include "core/log.hpp"
-#include "core/thread_pool.hpp"
 
 namespace resnet::cpu {
 namespace {
 
 struct Isa {
   std::string_view name;
-  bool (*runs)();                // on this processor
+  bool (*runs)();                 // on this processor
   const KernelTable* (*table)();  // null where this build has none
 };
 
-const KernelTable* absent() { return nullptr; }
+const KernelTable* absent() {
+  return nullptr;
+}
 
 #if defined(__x86_64__)
 constexpr auto kAvx512 = avx512_kernels, kAvx2 = avx2_kernels, kNeon = absent;
@@ -42,8 +42,6 @@ constexpr std::array kIsas{
     Isa{"portable", [] { return true; }, portable_kernels},
 };
 
-std::string joined(const std::vector<std::string_view>& names) { return fmt::format("{}", fmt::join(names, ", ")); }
-
 }  // namespace
 
 std::vector<std::string_view> available_isas() {
@@ -54,27 +52,13 @@ std::vector<std::string_view> available_isas() {
   return names;
 }
 
-const KernelTable& select_isa(const std::string& requested) {
-  std::string name = requested, source = "--isa";
-  if (name.empty()) {
-    if (const char* text = std::getenv("RESNET_CPU_ISA"); text != nullptr && *text != '\0') {
-      name = text, source = "RESNET_CPU_ISA";
-    }
-  }
-  const std::vector<std::string_view> available = available_isas();
-  if (name.empty()) name = available.front(), source = "best of this processor";
-  for (const Isa& isa : kIsas) {
-    if (isa.name != name) continue;
-    if (isa.table() == nullptr || !isa.runs()) {
-      throw Error(ErrorCode::device_unavailable,
-                  fmt::format("instruction set '{}' ({}) is not available {}; available: {}", name, source,
-                              isa.table() == nullptr ? "in this build" : "on this processor", joined(available)));
-    }
-    log(LogLevel::debug, fmt::format("instruction set: {} ({})", name, source));
-    return *isa.table();
+const KernelTable& kernels_for(std::string_view isa) {
+  for (const Isa& candidate : kIsas) {
+    if (candidate.name == isa && candidate.table() != nullptr && candidate.runs()) return *candidate.table();
   }
   throw Error(ErrorCode::device_unavailable,
-              fmt::format("unknown instruction set '{}' ({}); available: {}", name, source, joined(available)));
+              fmt::format("instruction set '{}' is not available; this build and processor have {}", isa,
+                          fmt::join(available_isas(), ", ")));
 }
 
 std::size_t l2_cache_bytes() {
@@ -90,7 +74,7 @@ double measure_fma_gflops(std::string_view isa, int threads) {
   using Clock = std::chrono::steady_clock;
   constexpr std::int64_t kIterations = 200'000;
   constexpr int kRounds = 25;
-  const KernelTable& table = select_isa(std::string(isa));
+  const KernelTable& table = kernels_for(isa);
   std::atomic<std::int64_t> best_ns{0};
   double operations = 0;
   ThreadPool::shared().run(threads, [&](const Team& team) {

@@ -28,13 +28,13 @@ struct Activation {
 struct Epilogue {
   const float* bias = nullptr;   // [OC], or none
   const float* scale = nullptr;  // [OC], or none
-  Activation residual;           // of the output's n, c, h, w; data = nullptr: none
+  Activation residual = {};      // of the output's n, c, h, w; data = nullptr: none
   bool relu = false;
 };
 
 // A direct convolution as implicit GEMM. k runs over channel blocks, kernel rows, kernel columns, lanes.
 struct ConvArgs {
-  Activation in;   // its halo is at least `padding`
+  Activation in;  // its halo is at least `padding`
   Activation out;
   const float* weights = nullptr;  // from pack_conv()
   int kernel = 1, stride = 1, padding = 0;
@@ -49,8 +49,8 @@ struct StemArgs {
   const float* weights = nullptr;  // from pack_stem()
   const float* scale = nullptr;    // bn1 as fma(acc, scale, shift); both null: raw accumulators
   const float* shift = nullptr;
-  Activation out;                  // conv1's (stem_conv) or maxpool's (stem_fused) output
-  float* scratch = nullptr;        // stem_fused: stem_scratch_floats() for each member
+  Activation out = {};       // conv1's (stem_conv) or maxpool's (stem_fused) output
+  float* scratch = nullptr;  // stem_fused: stem_scratch_floats() for each member
 };
 
 // A 3x3, stride 1, padding 1 convolution by Winograd's minimal filtering, F(m x m, 3 x 3): `points`
@@ -61,8 +61,8 @@ struct WinogradArgs {
   int m = 4;                       // 2 or 4
   const float* weights = nullptr;  // from pack_winograd()
   Epilogue epilogue;
-  float* v = nullptr;              // transformed input, [points][C/L][tiles][L]
-  float* products = nullptr;       // the products, [points][OC/L][tiles][L]
+  float* v = nullptr;         // transformed input, [points][C/L][tiles][L]
+  float* products = nullptr;  // the products, [points][OC/L][tiles][L]
   int tile_begin = 0, tile_end = 0;
 };
 
@@ -79,13 +79,13 @@ struct KernelTable {
   // Packing. Each writes its member's share of `packed`. oc_scale (BatchNorm folding) multiplies each output
   // channel's weights in double, rounded to fp32 once; null for none.
   std::size_t (*packed_conv_floats)(int ic, int oc, int kernel);
-  void (*pack_conv)(const float* oihw, const double* oc_scale, int ic, int oc, int kernel, float* packed, int rank,
-                    int size);
+  void (*pack_conv)(const float* oihw, const double* oc_scale, int ic, int oc, int kernel, float* packed,
+                    int rank, int size);
   std::size_t (*packed_stem_floats)(int oc);
   void (*pack_stem)(const float* oihw, int oc, float* packed);
   std::size_t (*packed_winograd_floats)(int ic, int oc, int m);
-  void (*pack_winograd)(const float* oihw, const double* oc_scale, int ic, int oc, int m, float* packed, int rank,
-                        int size);
+  void (*pack_winograd)(const float* oihw, const double* oc_scale, int ic, int oc, int m, float* packed,
+                        int rank, int size);
 
   // Operators.
   void (*conv)(const ConvArgs&, int rank, int size);
@@ -97,8 +97,8 @@ struct KernelTable {
   std::size_t (*stem_scratch_floats)(int w);
   void (*stem_conv)(const StemArgs&, int rank, int size);
   void (*stem_fused)(const StemArgs&, int rank, int size);  // + bn1, relu, maxpool
-  void (*scale_shift)(const Activation& in, const float* scale, const float* shift, const Activation& out, int rank,
-                      int size);
+  void (*scale_shift)(const Activation& in, const float* scale, const float* shift, const Activation& out,
+                      int rank, int size);
   void (*relu)(const Activation& in, const Activation& out, int rank, int size);
   void (*max_pool)(const PoolArgs&, int rank, int size);
   // Mean over each plane. `out` is [1][C/L][1][N][L]: images as pixels, ready for the fully connected

@@ -1,10 +1,10 @@
 #include "cpu/layers.hpp"
 
-#include <fmt/format.h>
+#include "core/thread_pool.hpp"
 
 #include <cmath>
 
-#include "core/thread_pool.hpp"
+#include <fmt/format.h>
 
 namespace resnet::cpu {
 namespace {
@@ -16,10 +16,12 @@ struct BatchNorm {
 // γ/√(σ² + ε) and β − μ·scale (Ioffe & Szegedy 2015), in double.
 BatchNorm batch_norm(const Model& model, const std::string& name) {
   const auto gamma = model.tensor(name + ".weight").f32(), beta = model.tensor(name + ".bias").f32();
-  const auto mean = model.tensor(name + ".running_mean").f32(), var = model.tensor(name + ".running_var").f32();
+  const auto mean = model.tensor(name + ".running_mean").f32(),
+             var = model.tensor(name + ".running_var").f32();
   BatchNorm bn;
   for (std::size_t c = 0; c < gamma.size(); ++c) {
-    const double scale = static_cast<double>(gamma[c]) / std::sqrt(static_cast<double>(var[c]) + kBatchNormEps);
+    const double scale =
+        static_cast<double>(gamma[c]) / std::sqrt(static_cast<double>(var[c]) + kBatchNormEps);
     bn.scale.push_back(scale);
     bn.shift.push_back(static_cast<double>(beta[c]) - static_cast<double>(mean[c]) * scale);
   }
@@ -38,9 +40,12 @@ class Packer {
 
   std::size_t weight_floats(const ConvSpec& spec) const {
     switch (choose_algorithm(spec, plan_)) {
-      case Algorithm::winograd_f2: return kernels_.packed_winograd_floats(spec.in_channels, spec.out_channels, 2);
-      case Algorithm::winograd_f4: return kernels_.packed_winograd_floats(spec.in_channels, spec.out_channels, 4);
-      case Algorithm::direct: break;
+      case Algorithm::winograd_f2:
+        return kernels_.packed_winograd_floats(spec.in_channels, spec.out_channels, 2);
+      case Algorithm::winograd_f4:
+        return kernels_.packed_winograd_floats(spec.in_channels, spec.out_channels, 4);
+      case Algorithm::direct:
+        break;
     }
     return kernels_.packed_conv_floats(spec.in_channels, spec.out_channels, spec.kernel);
   }
@@ -69,7 +74,8 @@ class Packer {
                            team.size());
       } else {
         kernels_.pack_winograd(oihw, scale, spec.in_channels, spec.out_channels,
-                               layer.algorithm == Algorithm::winograd_f2 ? 2 : 4, packed, team.rank(), team.size());
+                               layer.algorithm == Algorithm::winograd_f2 ? 2 : 4, packed, team.rank(),
+                               team.size());
       }
     });
     weight.evict();
@@ -113,15 +119,19 @@ bool is_block(const Module& module) {
 
 std::string ConvLayer::kernel_name() const {
   switch (algorithm) {
-    case Algorithm::winograd_f2: return "winograd_f2x2";
-    case Algorithm::winograd_f4: return "winograd_f4x4";
-    case Algorithm::direct: break;
+    case Algorithm::winograd_f2:
+      return "winograd_f2x2";
+    case Algorithm::winograd_f4:
+      return "winograd_f4x4";
+    case Algorithm::direct:
+      break;
   }
   return fmt::format("direct_{}x{}{}", spec.kernel, spec.kernel, spec.stride == 2 ? "_s2" : "");
 }
 
-// Layer4's maps are 7x7: 4 tiles of F(4x4) an image would read four times the weights (151 MB in ResNet-18) for so few
-// products that one image at a time waits for memory; with eight images a batch the products win again.
+// Layer4's maps are 7x7: 4 tiles of F(4x4) an image would read four times the weights (151 MB in ResNet-18)
+// for so few products that one image at a time waits for memory; with eight images a batch the products win
+// again.
 Algorithm choose_algorithm(const ConvSpec& spec, Plan plan) {
   constexpr int kLayer4Channels = 512;
   if (spec.kernel != 3 || spec.stride != 1) return Algorithm::direct;
@@ -129,13 +139,14 @@ Algorithm choose_algorithm(const ConvSpec& spec, Plan plan) {
   return Algorithm::winograd_f4;
 }
 
-PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, const KernelTable& kernels, int threads) {
+PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, const KernelTable& kernels,
+                         int threads) {
   const Architecture& architecture = model.architecture;
   const Packer packer(model, kernels, plan, threads);
   const int head = architecture.head();
   const ConvSpec stem = architecture.convolutions(0).front();
   const ConvSpec fc{"fc", "", architecture.modules()[head].in_channels, architecture.classes(), 1, 1, 0};
-  const bool has_stem = begin < 2, has_head = end > head;  // bn1 alone needs the stem's scale and shift
+  const bool has_stem = begin<2, has_head = end> head;  // bn1 alone needs the stem's scale and shift
 
   std::size_t floats = (has_stem ? packer.stem_floats(stem) : 0) + (has_head ? packer.floats(fc) : 0);
   for (int m = begin; m < end; ++m) {
@@ -149,7 +160,8 @@ PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, cons
   if (has_stem) layers.stem = packer.pack_stem(stem, layers.arena);
   for (int m = begin; m < end; ++m) {
     if (!is_block(architecture.modules()[m])) continue;
-    for (const ConvSpec& spec : architecture.convolutions(m)) layers.modules[m].push_back(packer.pack(spec, layers.arena));
+    for (const ConvSpec& spec : architecture.convolutions(m))
+      layers.modules[m].push_back(packer.pack(spec, layers.arena));
   }
   if (has_head) layers.head = packer.pack(fc, layers.arena);
   return layers;

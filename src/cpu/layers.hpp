@@ -1,14 +1,14 @@
 // A network's layers with their weights packed for one instruction set.
 #pragma once
 
+#include "core/arena.hpp"
+#include "cpu/kernels.hpp"
+
 #include <string>
 #include <vector>
 
 #include <resnet/model.hpp>
 #include <resnet/session.hpp>
-
-#include "core/arena.hpp"
-#include "cpu/kernels.hpp"
 
 namespace resnet::cpu {
 
@@ -18,8 +18,8 @@ enum class Algorithm { direct, winograd_f2, winograd_f4 };
 struct ConvLayer {
   ConvSpec spec;
   Algorithm algorithm = Algorithm::direct;
-  const float* weights = nullptr;  // packed
-  const float* bias = nullptr;     // [OC], padded to the kernel's tile
+  const float* weights = nullptr;   // packed
+  const float* bias = nullptr;      // [OC], padded to the kernel's tile
   std::string kernel_name() const;  // "direct_1x1", "winograd_f4x4", …
 };
 
@@ -36,11 +36,12 @@ struct PackedLayers {
   Arena arena;
 };
 
-// Which algorithm a layer runs is fixed by the plan and the layer alone, never by the picture's size, the batch
-// or the threads, so that those change no bit.
+// Which algorithm a layer runs is fixed by the plan and the layer alone, never by the picture's size, the
+// batch or the threads, so that those change no bit.
 Algorithm choose_algorithm(const ConvSpec& spec, Plan plan);
 
 // Packs the layers of modules [begin, end) on `threads` threads.
-PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, const KernelTable& kernels, int threads);
+PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, const KernelTable& kernels,
+                         int threads);
 
 }  // namespace resnet::cpu

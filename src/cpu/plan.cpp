@@ -1,29 +1,31 @@
 #include "cpu/plan.hpp"
 
+#include "cpu/isa.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "cpu/isa.hpp"
-
 namespace resnet::cpu {
 namespace {
 
-int stem_side(int side) { return (side - 1) / 2 + 1; }  // 7x7, stride 2, padding 3 and 3x3, stride 2, padding 1 alike
+int stem_side(int side) {
+  return (side - 1) / 2 + 1;
+}  // 7x7, stride 2, padding 3 and 3x3, stride 2, padding 1 alike
 
 bool is_block(const Module& module) {
   return module.kind == ModuleKind::basic_block || module.kind == ModuleKind::bottleneck;
 }
 
-// How a Winograd layer's tiles are dealt out: in blocks of `tiles`, each member its own blocks (`independent`), or
-// all members together on one block, step by step with barriers between.
+// How a Winograd layer's tiles are dealt out: in blocks of `tiles`, each member its own blocks
+// (`independent`), or all members together on one block, step by step with barriers between.
 struct WinogradBlocking {
   int tiles;
   bool independent;
 };
 
-// Small blocks keep transformed input and products in L2 but read all weights again for each block; large ones
-// read them seldom but spill to L3. The cheaper by bytes moved wins.
+// Small blocks keep transformed input and products in L2 but read all weights again for each block; large
+// ones read them seldom but spill to L3. The cheaper by bytes moved wins.
 WinogradBlocking choose_blocking(int points, int ic, int oc, int total_tiles, int threads, std::size_t l2) {
   constexpr std::size_t kSpillLimit = std::size_t{4} << 20;
   const std::size_t tile_bytes = sizeof(float) * points * (ic + oc);
@@ -34,7 +36,8 @@ WinogradBlocking choose_blocking(int points, int ic, int oc, int total_tiles, in
   };
   const int resident = clamped(l2 * 3 / 4), spilled = clamped(kSpillLimit);
   const double resident_cost = weight_bytes > l2 ? static_cast<double>(weight_bytes) / resident : 0;
-  const double spilled_cost = static_cast<double>(weight_bytes) / spilled + 2.0 * static_cast<double>(tile_bytes);
+  const double spilled_cost =
+      static_cast<double>(weight_bytes) / spilled + 2.0 * static_cast<double>(tile_bytes);
   const int tiles = resident_cost <= spilled_cost ? resident : spilled;
   if (tiles <= per_member || threads == 1) {
     // Whole blocks of one size for every member.
@@ -99,7 +102,9 @@ class Builder {
     return layer.algorithm == Algorithm::direct ? layer.spec.padding : 0;
   }
   int input_halo(int module) const {
-    return module < options_.end && is_block(architecture_.modules()[module]) ? halo_for(layers_.modules[module][0]) : 0;
+    return module < options_.end && is_block(architecture_.modules()[module])
+               ? halo_for(layers_.modules[module][0])
+               : 0;
   }
 
   void add_all() {
@@ -142,13 +147,14 @@ class Builder {
   }
 
   void add_module_output(int module, const Activation& x) {
-    add(module, "", "from_blocked", 0, [k = &k_, x, to = options_.module_output](const Team& team, const Call&) {
-      k->from_blocked(x, x.c, to, team.rank(), team.size());
-    });
+    add(module, "", "from_blocked", 0,
+        [k = &k_, x, to = options_.module_output](const Team& team, const Call&) {
+          k->from_blocked(x, x.c, to, team.rank(), team.size());
+        });
   }
 
-  // conv1 … maxpool in one step where the range covers them, else conv1 alone. Returns the activation in slot a and
-  // the next module.
+  // conv1 … maxpool in one step where the range covers them, else conv1 alone. Returns the activation in slot
+  // a and the next module.
   std::pair<Activation, int> add_stem() {
     constexpr int kMaxPool = 3;
     const bool fused = options_.end > kMaxPool && !options_.every_module;
@@ -157,22 +163,25 @@ class Builder {
     const std::size_t image_floats =
         static_cast<std::size_t>(n_) * 3 * (h_ + 6) * static_cast<std::size_t>(k_.padded_image_width(w_));
     const std::size_t member_floats = Arena::padded(k_.stem_scratch_floats(w_));
-    float* image = reserve(scratch, Arena::padded(image_floats) + (fused ? member_floats * options_.threads : 0));
+    float* image =
+        reserve(scratch, Arena::padded(image_floats) + (fused ? member_floats * options_.threads : 0));
     StemArgs args{.image = image, .n = n_, .h = h_, .w = w_, .weights = layers_.stem.weights};
     add(0, "input", "pad_image", 0, [k = &k_, args](const Team& team, const Call& call) {
-      k->pad_image(call.input, args.n, args.h, args.w, const_cast<float*>(args.image), team.rank(), team.size());
+      k->pad_image(call.input, args.n, args.h, args.w, const_cast<float*>(args.image), team.rank(),
+                   team.size());
     });
     const std::int64_t macs = n_ * architecture_.macs(0, h_, w_);
     if (fused) {
       args.scale = layers_.stem.scale, args.shift = layers_.stem.shift;
       args.out = activation(a, n_, channels, stem_side(conv_h), stem_side(conv_w), input_halo(kMaxPool + 1));
       float* rows = image ? image + Arena::padded(image_floats) : nullptr;
-      add(kMaxPool, "stem", "stem_fused", macs, [k = &k_, args, rows, member_floats](const Team& team, const Call&) {
-        StemArgs mine = args;
-        mine.scratch = rows + member_floats * team.rank();
-        k->zero_halo(mine.out, team.rank(), team.size());
-        k->stem_fused(mine, team.rank(), team.size());
-      });
+      add(kMaxPool, "stem", "stem_fused", macs,
+          [k = &k_, args, rows, member_floats](const Team& team, const Call&) {
+            StemArgs mine = args;
+            mine.scratch = rows + member_floats * team.rank();
+            k->zero_halo(mine.out, team.rank(), team.size());
+            k->stem_fused(mine, team.rank(), team.size());
+          });
       return {args.out, kMaxPool + 1};
     }
     args.out = activation(a, n_, channels, conv_h, conv_w, 0);
@@ -182,7 +191,8 @@ class Builder {
     return {args.out, 1};
   }
 
-  // bn1, relu and maxpool on their own: sessions cut inside the stem, and runs that want every module's output.
+  // bn1, relu and maxpool on their own: sessions cut inside the stem, and runs that want every module's
+  // output.
   Activation add_stem_module(int module, const Activation& x) {
     const Module& m = architecture_.modules()[module];
     if (m.kind == ModuleKind::bn1) {
@@ -225,14 +235,14 @@ class Builder {
     return add_conv(module, convs[bottleneck ? 2 : 1], t, residual, slot_, out_halo, true);
   }
 
-  Activation add_conv(int module, const ConvLayer& layer, const Activation& in, const Activation& residual, SlotName to,
-                      int halo, bool relu) {
+  Activation add_conv(int module, const ConvLayer& layer, const Activation& in, const Activation& residual,
+                      SlotName to, int halo, bool relu) {
     const ConvSpec& spec = layer.spec;
     const auto out_side = [&](int side) { return (side + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
     const Activation out = activation(to, in.n, spec.out_channels, out_side(in.h), out_side(in.w), halo);
     const Epilogue epilogue{.bias = layer.bias, .scale = nullptr, .residual = residual, .relu = relu};
-    const std::int64_t macs = static_cast<std::int64_t>(out.n) * out.h * out.w * spec.out_channels * spec.in_channels *
-                              spec.kernel * spec.kernel;
+    const std::int64_t macs = static_cast<std::int64_t>(out.n) * out.h * out.w * spec.out_channels *
+                              spec.in_channels * spec.kernel * spec.kernel;
     if (layer.algorithm == Algorithm::direct) {
       const ConvArgs args{.in = in,
                           .out = out,
@@ -256,7 +266,8 @@ class Builder {
   void add_winograd(int module, const ConvLayer& layer, int m, WinogradArgs args, std::int64_t macs) {
     const int points = (m + 2) * (m + 2);
     const int total = args.out.n * ((args.out.h + m - 1) / m) * ((args.out.w + m - 1) / m);
-    const WinogradBlocking blocking = choose_blocking(points, args.in.c, args.out.c, total, options_.threads, l2_);
+    const WinogradBlocking blocking =
+        choose_blocking(points, args.in.c, args.out.c, total, options_.threads, l2_);
     const std::size_t v_floats = Arena::padded(static_cast<std::size_t>(points) * blocking.tiles * args.in.c);
     const std::size_t member_floats =
         v_floats + Arena::padded(static_cast<std::size_t>(points) * blocking.tiles * args.out.c);
@@ -295,8 +306,8 @@ class Builder {
             k->winograd_gemm(args_now, rank, size);
             team.barrier();
             k->winograd_output(args_now, rank, size);
-            // The next block's transform writes what this block's products no longer need (V is free since the
-            // last barrier), and its products wait for the barrier after it.
+            // The next block's transform writes what this block's products no longer need (V is free since
+            // the last barrier), and its products wait for the barrier after it.
           }
         });
   }

@@ -4,16 +4,16 @@
 // all steps share one scratch area, so that memory does not grow with depth.
 #pragma once
 
+#include "core/arena.hpp"
+#include "core/thread_pool.hpp"
+#include "cpu/layers.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include <resnet/architecture.hpp>
-
-#include "core/arena.hpp"
-#include "core/thread_pool.hpp"
-#include "cpu/layers.hpp"
 
 namespace resnet::cpu {
 
@@ -40,7 +40,8 @@ struct RunPlan {
 struct PlanOptions {
   int begin, end;
   int threads;
-  // One output a module, written as NCHW to `module_output` by that module's last step, instead of the fused stem.
+  // One output a module, written as NCHW to `module_output` by that module's last step, instead of the fused
+  // stem.
   bool every_module = false;
   float* module_output = nullptr;
 };

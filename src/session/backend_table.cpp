@@ -1,5 +1,7 @@
 #include "session/backend_table.hpp"
 
+#include "cpu/executor.hpp"
+#include "cpu/isa.hpp"
 #include "cpu/reference/executor.hpp"
 
 #include <algorithm>
@@ -33,6 +35,21 @@ bool Backend::supports(Precision precision) const noexcept {
 
 std::span<const Backend> backend_table() {
   static const std::array table{
+      Backend{
+          .name = "cpu",
+          .device = "cpu",
+          .precisions = {Precision::fp32},
+          .available = [] { return true; },
+          .detail =
+              [] { return fmt::format("instruction sets: {}", fmt::join(cpu::available_isas(), ", ")); },
+          .isas = cpu::available_isas,
+          .compile =
+              [](const Model& model, const SessionOptions& o) {
+                return cpu::compile(
+                    model,
+                    {.begin = o.begin, .end = o.end, .plan = o.plan, .isa = o.isa, .threads = o.threads});
+              },
+      },
       Backend{
           .name = "reference",
           .device = "cpu",

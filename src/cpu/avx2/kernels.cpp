@@ -1,9 +1,9 @@
 // AVX2 + FMA: 8 lanes, 16 registers. A tile of 6 pixels x 2 vectors takes 12 of them for accumulators, 2 for
 // weights and 1 for the broadcast. Compiled with -mavx2 -mfma; run only where cpu_features().avx2_fma.
 
-#include <immintrin.h>
-
 #include "cpu/generic/table.hpp"
+
+#include <immintrin.h>
 
 namespace resnet::cpu {
 namespace {
@@ -30,6 +30,8 @@ constexpr KernelTable kTable = generic::make_table<Avx2>("avx2");
 
 }  // namespace
 
-const KernelTable* avx2_kernels() { return &kTable; }
+const KernelTable* avx2_kernels() {
+  return &kTable;
+}
 
 }  // namespace resnet::cpu

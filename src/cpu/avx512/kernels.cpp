@@ -1,15 +1,15 @@
-// AVX-512: 16 lanes, 32 registers. A tile of 14 pixels x 2 vectors takes 28 of them for accumulators; 56, 28 and 14
-// pixels a row and the 196 of a 14x14 plane cut into whole tiles. Compiled with -mavx512{f,bw,dq,vl}; run only where
-// cpu_features().avx512.
+// AVX-512: 16 lanes, 32 registers. A tile of 14 pixels x 2 vectors takes 28 of them for accumulators; 56, 28
+// and 14 pixels a row and the 196 of a 14x14 plane cut into whole tiles. Compiled with -mavx512{f,bw,dq,vl};
+// run only where cpu_features().avx512.
 
 // GCC 12 takes the deliberately undefined operand inside its own _mm512_max_ps for a mistake of ours.
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 
-#include <immintrin.h>
-
 #include "cpu/generic/table.hpp"
+
+#include <immintrin.h>
 
 namespace resnet::cpu {
 namespace {
@@ -36,6 +36,8 @@ constexpr KernelTable kTable = generic::make_table<Avx512>("avx512");
 
 }  // namespace
 
-const KernelTable* avx512_kernels() { return &kTable; }
+const KernelTable* avx512_kernels() {
+  return &kTable;
+}
 
 }  // namespace resnet::cpu

@@ -34,7 +34,8 @@ std::size_t packed_conv_floats(int ic, int oc, int kernel) {
 }
 
 template <class S>
-void pack_conv(const float* oihw, const double* oc_scale, int ic, int oc, int kernel, float* packed, int rank, int size) {
+void pack_conv(const float* oihw, const double* oc_scale, int ic, int oc, int kernel, float* packed, int rank,
+               int size) {
   constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes;
   const int taps = kernel * kernel, tiles = channel_tiles<S>(oc), blocks = ic / kLanes;
   const int chunk = chunk_blocks<S>(blocks, taps);
@@ -84,8 +85,10 @@ struct Grid {
     double best_bytes = 0;
     for (int channels = 1; channels <= size; ++channels) {
       const int pixels = size / channels;
-      const long work = static_cast<long>((pixel_tiles + pixels - 1) / pixels) * ((oc_tiles + channels - 1) / channels);
-      const double bytes = static_cast<double>(input_bytes) / pixels + static_cast<double>(weight_bytes) / channels;
+      const long work =
+          static_cast<long>((pixel_tiles + pixels - 1) / pixels) * ((oc_tiles + channels - 1) / channels);
+      const double bytes =
+          static_cast<double>(input_bytes) / pixels + static_cast<double>(weight_bytes) / channels;
       if (best_work < 0 || work < best_work || (work == best_work && bytes < best_bytes)) {
         best_work = work, best_bytes = bytes;
         across_pixels = pixels, across_channels = channels;
@@ -118,9 +121,9 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
   const Share<S> my_channels(oc_tiles, rank / grid.across_pixels, grid.across_channels);
 
   // A pixel block's chunk of input and its output take about half of L2.
-  const std::size_t tile_bytes =
-      sizeof(float) * S::kTilePixels *
-      (static_cast<std::size_t>(chunk) * kLanes * Stride * Stride + (my_channels.end - my_channels.begin) * kTileChannels);
+  const std::size_t tile_bytes = sizeof(float) * S::kTilePixels *
+                                 (static_cast<std::size_t>(chunk) * kLanes * Stride * Stride +
+                                  (my_channels.end - my_channels.begin) * kTileChannels);
   int block_tiles = static_cast<int>(a.l2_bytes / 2 / tile_bytes);
   block_tiles = block_tiles < 4 ? 4 : block_tiles > kMaxTiles ? kMaxTiles : block_tiles;
   // Blocks of one size instead of full ones and a remainder.
@@ -133,15 +136,18 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
     const int count = block.end - block.begin;
     for (int t = 0; t < count; ++t) {
       const int tile = my_pixels.begin + block.begin + t;
-      const int column = tile % tiling.tiles, row = tile / tiling.tiles % rows, n = tile / tiling.tiles / rows;
+      const int column = tile % tiling.tiles, row = tile / tiling.tiles % rows,
+                n = tile / tiling.tiles / rows;
       const int x = tiling.start(column);
-      places[t] = {pixel(a.in, in, n, row * Stride - a.padding, x * Stride - a.padding), pixel(a.out, out, n, row, x),
+      places[t] = {pixel(a.in, in, n, row * Stride - a.padding, x * Stride - a.padding),
+                   pixel(a.out, out, n, row, x),
                    has_residual ? pixel(a.epilogue.residual, res, n, row, x) : nullptr, tiling.size(column)};
     }
     for (int first = 0; first < blocks; first += chunk) {
       const int chunk_count = first + chunk < blocks ? chunk : blocks - first;
       const std::size_t chunk_k = static_cast<std::size_t>(chunk_count) * taps * kLanes;
-      const float* weights = a.weights + static_cast<std::size_t>(first) * taps * kLanes * oc_tiles * kTileChannels;
+      const float* weights =
+          a.weights + static_cast<std::size_t>(first) * taps * kLanes * oc_tiles * kTileChannels;
       const bool finish = first + chunk_count == blocks;
       for (int oc_tile = my_channels.begin; oc_tile < my_channels.end; ++oc_tile) {
         const int oc = oc_tile * kTileChannels;

@@ -17,8 +17,8 @@ RESNET_INLINE void for_rows(const Activation& a, int rank, int size, F&& f) {
 }
 
 template <class S>
-void scale_shift(const Activation& in, const float* scale, const float* shift, const Activation& out, int rank,
-                 int size) {
+void scale_shift(const Activation& in, const float* scale, const float* shift, const Activation& out,
+                 int rank, int size) {
   const Strides<S> is(in), os(out);
   for_rows<S>(out, rank, size, [&](int n, int block, int y) {
     const float* from = pixel(in, is, n, y, 0) + block * is.plane;
@@ -34,7 +34,8 @@ void relu(const Activation& in, const Activation& out, int rank, int size) {
   for_rows<S>(out, rank, size, [&](int n, int block, int y) {
     const float* from = pixel(in, is, n, y, 0) + block * is.plane;
     float* to = pixel(out, os, n, y, 0) + block * os.plane;
-    for (int x = 0; x < out.w * S::kLanes; x += S::kLanes) S::store(to + x, S::max(S::load(from + x), S::zero()));
+    for (int x = 0; x < out.w * S::kLanes; x += S::kLanes)
+      S::store(to + x, S::max(S::load(from + x), S::zero()));
   });
 }
 
@@ -93,7 +94,8 @@ void from_blocked(const Activation& in, int channels, float* nchw, int rank, int
     const float* from = pixel(in, is, n, y, 0) + block * is.plane;
     const int count = channels - block * kLanes < kLanes ? channels - block * kLanes : kLanes;
     for (int lane = 0; lane < count; ++lane) {
-      float* to = nchw + (static_cast<std::ptrdiff_t>(n) * channels + block * kLanes + lane) * plane + y * in.w;
+      float* to =
+          nchw + (static_cast<std::ptrdiff_t>(n) * channels + block * kLanes + lane) * plane + y * in.w;
       for (int x = 0; x < in.w; ++x) to[x] = from[x * kLanes + lane];
     }
   });
@@ -125,7 +127,8 @@ double fma_operations(std::int64_t iterations) {
   const auto factor = S::set(0.999f), addend = S::set(0.001f);
   unroll<S, kChains>([&](auto i) __attribute__((always_inline)) { acc[i] = S::set(static_cast<float>(i)); });
   for (std::int64_t k = 0; k < iterations; ++k) {
-    unroll<S, kChains>([&](auto i) __attribute__((always_inline)) { acc[i] = S::fma(acc[i], factor, addend); });
+    unroll<S, kChains>([&](auto i)
+                           __attribute__((always_inline)) { acc[i] = S::fma(acc[i], factor, addend); });
     S::keep(acc[0]);
   }
   auto sum = acc[0];

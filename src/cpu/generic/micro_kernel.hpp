@@ -15,10 +15,10 @@
 // ordinary inline function would be merged by the linker with a copy compiled for a wider machine.
 #pragma once
 
+#include "cpu/kernels.hpp"
+
 #include <cstddef>
 #include <utility>
-
-#include "cpu/kernels.hpp"
 
 #define RESNET_INLINE inline __attribute__((always_inline))
 
@@ -29,20 +29,21 @@ template <class S, int N, class F>
 RESNET_INLINE void unroll(F&& f) {
   [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
     (f(std::integral_constant<int, I>{}), ...);
-  }(std::make_integer_sequence<int, N>{});
+  }
+  (std::make_integer_sequence<int, N>{});
 }
 
 // Strides and epilogue of a tile, the same for all tiles of a loop.
 template <class S>
 struct TileLoop {
-  int blocks;                     // channel blocks in this chunk of k
-  std::ptrdiff_t block_stride;    // floats between channel blocks of the input
+  int blocks;                   // channel blocks in this chunk of k
+  std::ptrdiff_t block_stride;  // floats between channel blocks of the input
   int kernel_h, kernel_w;
-  std::ptrdiff_t row_stride;      // floats between input rows
-  std::ptrdiff_t plane_stride;    // floats between vectors of output channels in the output
-  bool accumulate;                // start from what `out` holds (a later chunk of k) instead of zero
-  bool finish;                    // last chunk: apply the epilogue
-  const float* scale;             // per output channel of this tile, or null
+  std::ptrdiff_t row_stride;    // floats between input rows
+  std::ptrdiff_t plane_stride;  // floats between vectors of output channels in the output
+  bool accumulate;              // start from what `out` holds (a later chunk of k) instead of zero
+  bool finish;                  // last chunk: apply the epilogue
+  const float* scale;           // per output channel of this tile, or null
   const float* bias;
   std::ptrdiff_t residual_plane_stride;
   bool relu;
@@ -51,7 +52,8 @@ struct TileLoop {
 // Inner: consecutive k of one (block, tap): L lanes of a blocked activation, or the 7 columns of the
 // stem's kernel. PixelStride: floats between the inputs of neighbouring output pixels.
 template <class S, int R, int PixelStride, int Inner>
-void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, float* out, const float* residual) {
+void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, float* out,
+                  const float* residual) {
   using Vec = typename S::Vec;
   constexpr int kLanes = S::kLanes, V = S::kTileVectors;
   constexpr int kUnroll = Inner < 8 ? Inner : 8;
@@ -76,7 +78,9 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
         for (int first = 0; first < Inner; first += kUnroll) {
           unroll<S, kUnroll>([&](auto i) __attribute__((always_inline)) {
             Vec weight[V];
-            unroll<S, V>([&](auto v) __attribute__((always_inline)) { weight[v] = S::load(w + (i * V + v) * kLanes); });
+            unroll<S, V>([&](auto v) __attribute__((always_inline)) {
+              weight[v] = S::load(w + (i * V + v) * kLanes);
+            });
             unroll<S, R>([&](auto p) __attribute__((always_inline)) {
               const Vec value = S::broadcast(x + p * PixelStride + i);
               unroll<S, V>([&](auto v) __attribute__((always_inline)) {
@@ -94,7 +98,8 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
     unroll<S, V>([&](auto v) __attribute__((always_inline)) {
       if (loop.scale) {
         const Vec scale = S::load(loop.scale + v * kLanes), shift = S::load(loop.bias + v * kLanes);
-        unroll<S, R>([&](auto p) __attribute__((always_inline)) { acc[p][v] = S::fma(acc[p][v], scale, shift); });
+        unroll<S, R>([&](auto p)
+                         __attribute__((always_inline)) { acc[p][v] = S::fma(acc[p][v], scale, shift); });
       } else if (loop.bias) {
         const Vec bias = S::load(loop.bias + v * kLanes);
         unroll<S, R>([&](auto p) __attribute__((always_inline)) { acc[p][v] = S::add(acc[p][v], bias); });
@@ -105,7 +110,8 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
         });
       }
       if (loop.relu) {
-        unroll<S, R>([&](auto p) __attribute__((always_inline)) { acc[p][v] = S::max(acc[p][v], S::zero()); });
+        unroll<S, R>([&](auto p)
+                         __attribute__((always_inline)) { acc[p][v] = S::max(acc[p][v], S::zero()); });
       }
     });
   }
@@ -117,7 +123,8 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
 }
 
 template <class S>
-using MicroKernel = void (*)(const TileLoop<S>&, const float* in, const float* w, float* out, const float* residual);
+using MicroKernel = void (*)(const TileLoop<S>&, const float* in, const float* w, float* out,
+                             const float* residual);
 
 // micro_kernels<S, PixelStride, Inner>()[R] for R = 1 … S::kTilePixels.
 template <class S, int PixelStride, int Inner>
@@ -127,7 +134,8 @@ const MicroKernel<S>* micro_kernels() {
       MicroKernel<S> entry[S::kTilePixels + 1];
     };
     return Table{{nullptr, micro_kernel<S, R + 1, PixelStride, Inner>...}};
-  }(std::make_integer_sequence<int, S::kTilePixels>{});
+  }
+  (std::make_integer_sequence<int, S::kTilePixels>{});
   return table.entry;
 }
 

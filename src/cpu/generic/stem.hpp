@@ -38,8 +38,8 @@ void pad_image(const float* nchw, int n, int h, int w, float* padded, int rank, 
 
 template <class S>
 std::size_t packed_stem_floats(int oc) {
-  return static_cast<std::size_t>(kStemInputs) * kStemKernel * kStemKernel * channel_tiles<S>(oc) * S::kTileVectors *
-         S::kLanes;
+  return static_cast<std::size_t>(kStemInputs) * kStemKernel * kStemKernel * channel_tiles<S>(oc) *
+         S::kTileVectors * S::kLanes;
 }
 
 // [oc tile][input channel][kernel row][kernel column][V · L]
@@ -81,9 +81,10 @@ void stem_row(const StemArgs& a, int n, int row, float* to, std::ptrdiff_t plane
                            .relu = relu};
     const float* w = a.weights + static_cast<std::ptrdiff_t>(tile) * kK * kTileChannels;
     for (int t = 0; t < tiling.tiles; ++t) {
-      kernels[tiling.size(t)](loop, in + 2 * tiling.start(t), w,
-                              to + tile * S::kTileVectors * plane + static_cast<std::ptrdiff_t>(tiling.start(t)) * kLanes,
-                              nullptr);
+      kernels[tiling.size(t)](
+          loop, in + 2 * tiling.start(t), w,
+          to + tile * S::kTileVectors * plane + static_cast<std::ptrdiff_t>(tiling.start(t)) * kLanes,
+          nullptr);
     }
   }
 }
@@ -106,7 +107,8 @@ RESNET_INLINE void pool_row(const float* const rows[3], int w, float* to, int ou
   const float* top = rows[0] ? rows[0] : rows[1];
   const float* bottom = rows[2] ? rows[2] : rows[1];
   for (int x = 0; x < out_w; ++x) {
-    const int centre = 2 * x, left = centre > 0 ? centre - 1 : centre, right = centre + 1 < w ? centre + 1 : centre;
+    const int centre = 2 * x, left = centre > 0 ? centre - 1 : centre,
+              right = centre + 1 < w ? centre + 1 : centre;
     Vec best = S::load(rows[1] + centre * kLanes);
     for (const int column : {left, centre, right}) {
       best = S::max(best, S::load(top + column * kLanes));

@@ -59,7 +59,8 @@ RESNET_INLINE void transform_output(typename S::Vec* y, int step) {
     at(0) = S::add(S::add(at(0), sum_a), sum_b);
     at(1) = S::fma(S::set(kSqrt2), difference_a, S::mul(S::set(kSqrtHalf), difference_b));
     at(2) = S::fma(S::set(2.0f), sum_a, S::mul(S::set(0.5f), sum_b));
-    at(3) = S::add(S::fma(S::set(2 * kSqrt2), difference_a, S::mul(S::set(0.5f * kSqrtHalf), difference_b)), last);
+    at(3) = S::add(S::fma(S::set(2 * kSqrt2), difference_a, S::mul(S::set(0.5f * kSqrtHalf), difference_b)),
+                   last);
   }
 }
 
@@ -91,7 +92,8 @@ std::size_t packed_winograd_floats(int ic, int oc, int m) {
 
 // Each point's matrix is packed as a 1x1 convolution's weights.
 template <class S, int M>
-void pack_winograd_m(const float* oihw, const double* oc_scale, int ic, int oc, float* packed, int rank, int size) {
+void pack_winograd_m(const float* oihw, const double* oc_scale, int ic, int oc, float* packed, int rank,
+                     int size) {
   constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes, kAlpha = M + 2;
   const int tiles = channel_tiles<S>(oc), blocks = ic / kLanes, chunk = chunk_blocks<S>(blocks, 1);
   const std::size_t point_floats = packed_conv_floats<S>(ic, oc, 1);
@@ -114,7 +116,8 @@ void pack_winograd_m(const float* oihw, const double* oc_scale, int ic, int oc, 
                                     scale * static_cast<double>(g[6 + x]), columns + x, 3);
           }
           for (int y = 0; y < kAlpha; ++y) {
-            transform_weights<S, M>(columns[y * 3], columns[y * 3 + 1], columns[y * 3 + 2], u + y * kAlpha, 1);
+            transform_weights<S, M>(columns[y * 3], columns[y * 3 + 1], columns[y * 3 + 2], u + y * kAlpha,
+                                    1);
           }
         }
         for (int p = 0; p < kAlpha * kAlpha; ++p) to[p * point_floats + o] = static_cast<float>(u[p]);
@@ -124,7 +127,8 @@ void pack_winograd_m(const float* oihw, const double* oc_scale, int ic, int oc, 
 }
 
 template <class S>
-void pack_winograd(const float* oihw, const double* oc_scale, int ic, int oc, int m, float* packed, int rank, int size) {
+void pack_winograd(const float* oihw, const double* oc_scale, int ic, int oc, int m, float* packed, int rank,
+                   int size) {
   if (m == 2) {
     pack_winograd_m<S, 2>(oihw, oc_scale, ic, oc, packed, rank, size);
   } else {
@@ -191,7 +195,8 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
   constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes;
   const MicroKernel<S>* kernels = micro_kernels<S, kLanes, kLanes>();
   const int tiles = a.tile_end - a.tile_begin, points = (a.m + 2) * (a.m + 2);
-  const int blocks = a.in.c / kLanes, oc_tiles = channel_tiles<S>(a.out.c), chunk = chunk_blocks<S>(blocks, 1);
+  const int blocks = a.in.c / kLanes, oc_tiles = channel_tiles<S>(a.out.c),
+            chunk = chunk_blocks<S>(blocks, 1);
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(tiles) * kLanes;
   const std::size_t point_floats = packed_conv_floats<S>(a.in.c, a.out.c, 1);
   const Tiling<S> tiling(tiles);
@@ -204,7 +209,8 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
     float* products = a.products + point * plane * (a.out.c / kLanes);
     for (int first = 0; first < blocks; first += chunk) {
       const int count = first + chunk < blocks ? chunk : blocks - first;
-      const float* weights = a.weights + point * point_floats + static_cast<std::size_t>(first) * kLanes * oc_tiles * kTileChannels;
+      const float* weights = a.weights + point * point_floats +
+                             static_cast<std::size_t>(first) * kLanes * oc_tiles * kTileChannels;
       const TileLoop<S> loop{.blocks = count,
                              .block_stride = plane,
                              .kernel_h = 1,
@@ -254,10 +260,9 @@ void winograd_output_m(const WinogradArgs& a, int rank, int size) {
     const int height = a.out.h - at.y < M ? a.out.h - at.y : M;
     const int width = a.out.w - at.x < M ? a.out.w - at.x : M;
     float* to = pixel(a.out, out, at.n, at.y, at.x) + block * out.plane;
-    const float* residual = e.residual.data ? pixel(e.residual, res, at.n, at.y, at.x) + block * res.plane : nullptr;
-    unroll<S, M>([&](auto x) __attribute__((always_inline)) {
-      transform_output<S, M>(y + x, kAlpha);
-    });
+    const float* residual =
+        e.residual.data ? pixel(e.residual, res, at.n, at.y, at.x) + block * res.plane : nullptr;
+    unroll<S, M>([&](auto x) __attribute__((always_inline)) { transform_output<S, M>(y + x, kAlpha); });
     for (int row = 0; row < height; ++row) {
       for (int x = 0; x < width; ++x) {
         Vec value = S::add(y[row * kAlpha + x], bias);

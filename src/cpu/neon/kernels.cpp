@@ -1,8 +1,8 @@
 // NEON (aarch64): 4 lanes, 32 registers. A tile of 12 pixels x 2 vectors takes 24 of them for accumulators.
 
-#include <arm_neon.h>
-
 #include "cpu/generic/table.hpp"
+
+#include <arm_neon.h>
 
 namespace resnet::cpu {
 namespace {
@@ -29,6 +29,8 @@ constexpr KernelTable kTable = generic::make_table<Neon>("neon");
 
 }  // namespace
 
-const KernelTable* neon_kernels() { return &kTable; }
+const KernelTable* neon_kernels() {
+  return &kTable;
+}
 
 }  // namespace resnet::cpu

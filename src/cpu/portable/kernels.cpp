@@ -1,6 +1,6 @@
-// Any processor: vectors of 4 floats in the compiler's own vector type, which become SSE2 on the oldest x86-64 and
-// plain scalar code where there is nothing better. Compiled with -ffp-contract=off: whether a product and a sum are
-// fused would otherwise depend on the compiler.
+// Any processor: vectors of 4 floats in the compiler's own vector type, which become SSE2 on the oldest
+// x86-64 and plain scalar code where there is nothing better. Compiled with -ffp-contract=off: whether a
+// product and a sum are fused would otherwise depend on the compiler.
 
 #include "cpu/generic/table.hpp"
 
@@ -31,6 +31,8 @@ constexpr KernelTable kTable = generic::make_table<Portable>("portable");
 
 }  // namespace
 
-const KernelTable* portable_kernels() { return &kTable; }
+const KernelTable* portable_kernels() {
+  return &kTable;
+}
 
 }  // namespace resnet::cpu

@@ -1,6 +1,5 @@
 #include "cpu/reference/executor.hpp"
 
-#include "core/aligned_buffer.hpp"
 #include "cpu/reference/ops.hpp"
 
 #include <algorithm>
@@ -73,9 +72,9 @@ Conv make_conv(const Model& model, const ConvSpec& spec) {
 
 // Blocks pass their intermediates through `mid`, which convolutions read and write by turns.
 struct Buffers final : Workspace {
-  std::array<AlignedBuffer, 2> activations;  // a module's input and output
-  std::array<AlignedBuffer, 2> mid;
-  AlignedBuffer shortcut;
+  std::array<std::vector<float>, 2> activations;  // a module's input and output
+  std::array<std::vector<float>, 2> mid;
+  std::vector<float> shortcut;
 };
 
 class ReferenceExecutable final : public Executable {
@@ -114,9 +113,10 @@ class ReferenceExecutable final : public Executable {
       mid = std::max(mid, input_shape[0] * steps_.back().module.in_channels);
     }
     auto buffers = std::make_unique<Buffers>();
-    for (AlignedBuffer& b : buffers->activations) b = AlignedBuffer(static_cast<std::size_t>(activation));
-    for (AlignedBuffer& b : buffers->mid) b = AlignedBuffer(static_cast<std::size_t>(mid));
-    buffers->shortcut = AlignedBuffer(static_cast<std::size_t>(shortcut));
+    for (std::vector<float>& b : buffers->activations)
+      b = std::vector<float>(static_cast<std::size_t>(activation));
+    for (std::vector<float>& b : buffers->mid) b = std::vector<float>(static_cast<std::size_t>(mid));
+    buffers->shortcut = std::vector<float>(static_cast<std::size_t>(shortcut));
     return buffers;
   }
 
