@@ -1,11 +1,8 @@
 #include "cpu/isa.hpp"
 
 #include "core/cpu_features.hpp"
-#include "core/thread_pool.hpp"
 
 #include <array>
-#include <atomic>
-#include <chrono>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -68,30 +65,6 @@ std::size_t l2_cache_bytes() {
   if (bytes > 0) return static_cast<std::size_t>(bytes);
 #endif
   return kDefault;
-}
-
-double measure_fma_gflops(std::string_view isa, int threads) {
-  using Clock = std::chrono::steady_clock;
-  constexpr std::int64_t kIterations = 200'000;
-  constexpr int kRounds = 25;
-  const KernelTable& table = kernels_for(isa);
-  std::atomic<std::int64_t> best_ns{0};
-  double operations = 0;
-  ThreadPool::shared().run(threads, [&](const Team& team) {
-    table.fma_operations(kIterations);  // lets the clock settle
-    for (int round = 0; round < kRounds; ++round) {
-      team.barrier();
-      const auto start = Clock::now();
-      const double done = table.fma_operations(kIterations);
-      team.barrier();
-      const std::int64_t ns = std::chrono::nanoseconds(Clock::now() - start).count();
-      if (team.rank() == 0) {
-        operations = done * team.size();
-        if (best_ns == 0 || ns < best_ns) best_ns = ns;
-      }
-    }
-  });
-  return operations / static_cast<double>(best_ns.load());
 }
 
 }  // namespace resnet::cpu

@@ -1,4 +1,4 @@
-// Which instruction sets there are, which one a session uses, and how fast it could be.
+// Which instruction sets there are, and their kernels.
 #pragma once
 
 #include "cpu/kernels.hpp"
@@ -16,8 +16,5 @@ const KernelTable& kernels_for(std::string_view isa);
 
 // Bytes of L2 cache of one processor (1 MiB where the system does not tell).
 std::size_t l2_cache_bytes();
-
-// Measures the roof: fp32 multiply-adds from registers on `threads` threads for about 50 ms, in GFLOP/s.
-double measure_fma_gflops(std::string_view isa, int threads);
 
 }  // namespace resnet::cpu
