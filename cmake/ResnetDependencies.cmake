@@ -15,6 +15,7 @@ find_package(PNG REQUIRED)
 find_package(PkgConfig REQUIRED)
 include(ResnetTiff) # TIFF::TIFF
 pkg_check_modules(WebP REQUIRED IMPORTED_TARGET libwebp)
+pkg_check_modules(Exempi QUIET IMPORTED_TARGET exempi-2.0) # optional: keywords in XMP
 if(NOT RESNET_HEIC STREQUAL OFF)
   pkg_check_modules(Heif QUIET IMPORTED_TARGET libheif)
   if(RESNET_HEIC STREQUAL ON AND NOT Heif_FOUND)

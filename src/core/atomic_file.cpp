@@ -61,6 +61,11 @@ void AtomicFile::flush() {
 
 void AtomicFile::commit() {
   flush();
+  // A file that is replaced keeps its permissions; on failure the new one's own have to do.
+  struct stat replaced{};
+  if (::stat(path_.c_str(), &replaced) == 0 && S_ISREG(replaced.st_mode)) {
+    static_cast<void>(::fchmod(fd_, replaced.st_mode & 07777));
+  }
   // Without the sync a power cut could leave the new name pointing at an empty file.
   if (::fsync(fd_) != 0 && errno != EINVAL) fail("cannot be synced");
   const int closed = ::close(fd_);
