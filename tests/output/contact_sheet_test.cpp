@@ -79,8 +79,8 @@ TEST(ContactSheet, HostileNamesAreOnlyNames) {
   EXPECT_EQ(count(html, "\" onmouseover"), 0u);
   EXPECT_EQ(count(html, "' onerror"), 0u);
   EXPECT_EQ(count(html, "href=\"javascript:"), 0u);
-  EXPECT_EQ(count(html, "&amp;lt;b&amp;gt;"),
-            7u);  // figure: link title, alt, tag, chip, name twice; failure names
+  // In the figure: two titles, alt, name, tag and chip; then the failure's name and message.
+  EXPECT_EQ(count(html, "&amp;lt;b&amp;gt;"), 8u);
   EXPECT_EQ(html.find('\xff'), std::string::npos) << "the page is UTF-8";
 }
 
