@@ -23,7 +23,7 @@ struct Image {
 enum class ExifOrientation {
   ignore,  // pixels as stored, what torchvision sees
   apply,   // turned upright by the EXIF orientation tag
-};
+};         // TIFF and HEIC are always turned: Pillow and libheif do it while they read
 
 struct DecodeOptions {
   ExifOrientation exif = ExifOrientation::ignore;
@@ -33,16 +33,19 @@ struct DecodeOptions {
 
 // Decodes JPEG, PNG, WebP, TIFF and, where built in, HEIC. `name` appears in messages only. Throws
 // Error: bad_format, truncated, unsupported (RAW, AVIF, ...: the message says what to do), too_large.
-Image decode_image(std::span<const std::byte> bytes, const std::string& name, const DecodeOptions& options = {});
+Image decode_image(std::span<const std::byte> bytes, const std::string& name,
+                   const DecodeOptions& options = {});
 
 // Reads a regular file and decodes it. Throws Error: not_found, io (directories, FIFOs, devices,
 // unreadable files), and all that decode_image throws.
 Image load_image(const std::filesystem::path& path, const DecodeOptions& options = {});
 
-// The formats this build decodes, e.g. {"JPEG", "PNG", "WebP", "TIFF", "HEIC"}.
+// The formats that can be decoded here, e.g. {"JPEG", "PNG", "WebP", "TIFF", "HEIC"}; HEIC only where
+// libheif is installed.
 std::vector<std::string_view> image_formats();
 
-// True where the file name ends as one of those formats' files do (".jpg", ".JPEG", ".heic", ...).
+// True where the file name ends as one of those formats' files do (".jpg", ".JPEG", ".heic", ...), HEIC
+// counted in any case, so that a folder's photos are never left out in silence.
 bool has_image_extension(const std::filesystem::path& path);
 
 }  // namespace resnet

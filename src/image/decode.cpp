@@ -59,10 +59,23 @@ struct FormatEntry {
   int (*orientation)(Bytes) noexcept;  // null where the decoder turns the picture itself
 };
 
+#if !defined(RESNET_IMAGE_HEIF)
+bool heif_available() noexcept {
+  return false;
+}
+ImageWindow decode_heif(const DecodeRequest& request) {
+  request.fail(ErrorCode::unsupported,
+               "this is a HEIC picture, and this build was made without libheif; convert it to JPEG first");
+}
+#endif
+
 // The one list of what is read: it names the formats, tells their files, and dispatches.
 constexpr std::array kFormats{
     FormatEntry{Format::jpeg, "JPEG", {".jpg", ".jpeg", ".jpe", ".jfif"}, decode_jpeg, jpeg_orientation},
     FormatEntry{Format::png, "PNG", {".png", ".apng"}, decode_png, png_orientation},
+    FormatEntry{Format::webp, "WebP", {".webp"}, decode_webp, webp_orientation},
+    FormatEntry{Format::tiff, "TIFF", {".tif", ".tiff"}, decode_tiff, nullptr},
+    FormatEntry{Format::heic, "HEIC", {".heic", ".heif", ".hif"}, decode_heif, nullptr},
 };
 
 ImageWindow decode(Bytes bytes, const std::string& name, const DecodeOptions& options,
@@ -72,12 +85,6 @@ ImageWindow decode(Bytes bytes, const std::string& name, const DecodeOptions& op
   const auto entry = std::find_if(kFormats.begin(), kFormats.end(),
                                   [&](const FormatEntry& e) { return e.format == format; });
   if (entry == kFormats.end()) {
-    if (format == Format::heic) {
-      throw Error(ErrorCode::unsupported,
-                  fmt::format("{}: this is a HEIC picture, and this build has no libheif; "
-                              "convert it to JPEG first",
-                              name));
-    }
     throw Error(ErrorCode::bad_format, fmt::format("{}: not a picture of a known format", name));
   }
   const bool turn = options.exif == ExifOrientation::apply && entry->orientation != nullptr;
@@ -126,7 +133,9 @@ ImageWindow load_window(const std::filesystem::path& path, const Preprocess& pre
 
 std::vector<std::string_view> image_formats() {
   std::vector<std::string_view> names;
-  for (const image::FormatEntry& entry : image::kFormats) names.push_back(entry.name);
+  for (const image::FormatEntry& entry : image::kFormats) {
+    if (entry.format != image::Format::heic || image::heif_available()) names.push_back(entry.name);
+  }
   return names;
 }
 

@@ -48,6 +48,12 @@ struct DecodeRequest {
 // Each throws Error; the pixels are those of Pillow's convert("RGB").
 ImageWindow decode_jpeg(const DecodeRequest& request);
 ImageWindow decode_png(const DecodeRequest& request);
+ImageWindow decode_webp(const DecodeRequest& request);
+ImageWindow decode_tiff(const DecodeRequest& request);
+#if defined(RESNET_IMAGE_HEIF)
+ImageWindow decode_heif(const DecodeRequest& request);
+bool heif_available() noexcept;  // whether libheif could be loaded
+#endif
 
 // A picture with room for its pixels, black. Throws out_of_memory.
 Image make_image(const DecodeRequest& request, int width, int height);
