@@ -29,6 +29,8 @@ libgtest-dev         # unit tests
 python3              # test summary, oracles
 ?python3-numpy       # oracles
 ?python3-pil         # oracle: decoding and resizing
+?libjpeg-turbo-progs # oracle: JPEGs that Pillow does not write (cjpeg)
+?libheif-examples    # oracle: HEIC (heif-enc, heif-convert)
 ?python3-torch       # oracle: PyTorch writes and reads weights, gives the reference values
 ?python3-torchvision # oracle: the networks and the preprocessing
 ?python3-sklearn     # oracle: average precision

@@ -66,7 +66,8 @@ int map_memory(thandle_t handle, void** base, toff_t* size) {
 void unmap_memory(thandle_t /*handle*/, void* /*base*/, toff_t /*size*/) {}
 
 #if RESNET_TIFF_OPEN_OPTIONS
-int note_error(TIFF* /*tiff*/, void* user, const char* /*module*/, const char* format, va_list arguments) {
+[[gnu::format(printf, 4, 0)]] int note_error(TIFF* /*tiff*/, void* user, const char* /*module*/,
+                                             const char* format, va_list arguments) {
   auto* memory = static_cast<Memory*>(user);
   if (memory->message[0] == '\0') std::vsnprintf(memory->message, sizeof memory->message, format, arguments);
   return 1;  // handled
@@ -133,7 +134,7 @@ class Decoder {
       } else if (TIFFIsTiled(tiff()) != 0) {
         read_tiles(image);
       } else if (layout_.separate) {
-        read_layout_.separatestrips(image);
+        read_separate_strips(image);
       } else {
         read_rows(image);
       }
@@ -327,7 +328,7 @@ class Decoder {
     return layout_.separate ? static_cast<std::size_t>(layout_.samples_used()) : 1;
   }
 
-  void read_layout_.separatestrips(Image& image) {
+  void read_separate_strips(Image& image) {
     std::uint32_t strip_rows = height_;
     TIFFGetFieldDefaulted(tiff(), TIFFTAG_ROWSPERSTRIP, &strip_rows);
     strip_rows = std::clamp<std::uint32_t>(strip_rows, 1, height_);
