@@ -22,18 +22,18 @@ enum class ModuleKind { conv1, bn1, relu, maxpool, basic_block, bottleneck, head
 
 struct Module {
   ModuleKind kind;
-  std::string name;       // "conv1", "layer2.0", "head": the prefix of its weights' names (but head: "fc")
+  std::string name;  // "conv1", "layer2.0", "head": the prefix of its weights' names (but head: "fc")
   int in_channels;
-  int mid_channels;       // blocks: channels of conv1 (and of conv2 in a bottleneck); else 0
-  int out_channels;       // head: number of classes
-  int stride;             // of the module as a whole: 2 for conv1, maxpool and the first block of layer2..4
-  bool downsample;        // blocks: the shortcut has its own 1x1 convolution
+  int mid_channels;  // blocks: channels of conv1 (and of conv2 in a bottleneck); else 0
+  int out_channels;  // head: number of classes
+  int stride;        // of the module as a whole: 2 for conv1, maxpool and the first block of layer2..4
+  bool downsample;   // blocks: the shortcut has its own 1x1 convolution
 };
 
 // One convolution of a block or the stem, with the names of its tensors.
 struct ConvSpec {
-  std::string conv;       // "layer1.0.conv1": weight is conv + ".weight", OIHW
-  std::string bn;         // "layer1.0.bn1": weight, bias, running_mean, running_var
+  std::string conv;  // "layer1.0.conv1": weight is conv + ".weight", OIHW
+  std::string bn;    // "layer1.0.bn1": weight, bias, running_mean, running_var
   int in_channels, out_channels, kernel, stride, padding;
 };
 
@@ -41,7 +41,7 @@ enum class TensorKind { conv_weight, bn_param, bn_buffer, fc_weight, fc_bias };
 std::string_view to_string(TensorKind kind) noexcept;
 
 struct TensorSpec {
-  std::string name;       // torchvision's: "layer1.0.bn1.running_mean"
+  std::string name;  // torchvision's: "layer1.0.bn1.running_mean"
   Shape shape;
   TensorKind kind;
 };

@@ -9,19 +9,19 @@
 namespace resnet {
 
 enum class ErrorCode {
-  invalid_argument,   // a parameter is outside its documented range
-  not_found,          // a file, model, tensor or label that was named does not exist
-  io,                 // the operating system refused a read or a write
-  truncated,          // the data ends before its own header says it should
-  bad_format,         // the data is not, or is no valid, file of the format it claims
-  unsupported,        // valid, but of a kind this build or version does not handle
-  unsafe,             // refused because handling it could run foreign code or leave its directory
-  shape_mismatch,     // a tensor's shape is not the one that the architecture needs
-  too_large,          // over a limit that the caller can raise (pixels, bytes)
-  out_of_memory,      // an allocation failed
-  device_unavailable, // the device, driver or instruction set asked for is not there
-  cancelled,          // stopped on request
-  internal,           // a bug in this library: please report it
+  invalid_argument,    // a parameter is outside its documented range
+  not_found,           // a file, model, tensor or label that was named does not exist
+  io,                  // the operating system refused a read or a write
+  truncated,           // the data ends before its own header says it should
+  bad_format,          // the data is not, or is no valid, file of the format it claims
+  unsupported,         // valid, but of a kind this build or version does not handle
+  unsafe,              // refused because handling it could run foreign code or leave its directory
+  shape_mismatch,      // a tensor's shape is not the one that the architecture needs
+  too_large,           // over a limit that the caller can raise (pixels, bytes)
+  out_of_memory,       // an allocation failed
+  device_unavailable,  // the device, driver or instruction set asked for is not there
+  cancelled,           // stopped on request
+  internal,            // a bug in this library: please report it
 };
 
 // The code's name as written above, e.g. "bad_format"; it is what JSON output carries.

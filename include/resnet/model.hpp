@@ -32,10 +32,10 @@ struct Model {
   Architecture architecture;
   Preprocess preprocess{};
   Head head{};
-  std::vector<std::string> labels{};      // one a class, never empty after load_model
+  std::vector<std::string> labels{};                     // one a class, never empty after load_model
   std::map<std::string, Tensor, std::less<>> tensors{};  // torchvision's names, all fp32
-  std::string format{};                   // "pth", "safetensors", "manifest": what it was read from
-  std::filesystem::path path{};           // where it was read from; empty for a model made in memory
+  std::string format{};          // "pth", "safetensors", "manifest": what it was read from
+  std::filesystem::path path{};  // where it was read from; empty for a model made in memory
 
   // Throws Error{not_found}.
   const Tensor& tensor(std::string_view name) const;

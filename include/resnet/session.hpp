@@ -27,13 +27,13 @@ std::string_view to_string(Plan plan) noexcept;
 Plan parse_plan(std::string_view name);
 
 struct SessionOptions {
-  std::string device = "auto";      // auto | cpu (later: cuda[:N])
-  std::string backend;              // empty: the fastest of the device; or "reference", "cpu"
+  std::string device = "auto";  // auto | cpu (later: cuda[:N])
+  std::string backend;          // empty: the fastest of the device; or "reference", "cpu"
   Precision precision = Precision::fp32;
   Plan plan = Plan::latency;
-  std::string isa;                  // empty: $RESNET_CPU_ISA, or the best the processor has
-  int threads = 0;                  // 0: $RESNET_THREADS, or what affinity and cgroup quota allow
-  int begin = 0;                    // modules [begin, end); end = -1 means all
+  std::string isa;  // empty: $RESNET_CPU_ISA, or the best the processor has
+  int threads = 0;  // 0: $RESNET_THREADS, or what affinity and cgroup quota allow
+  int begin = 0;    // modules [begin, end); end = -1 means all
   int end = -1;
   // Memory for this shape is taken at construction; other shapes take theirs at their first run.
   // 0: the model's own crop size.
@@ -45,8 +45,8 @@ struct SessionOptions {
 // What one module, or one kernel inside it, did during a traced run.
 struct LayerTrace {
   int module = 0;
-  std::string layer;    // "layer1.0.conv1", "maxpool", "head"
-  std::string kernel;   // "winograd_f4x4", "conv1x1", …
+  std::string layer;   // "layer1.0.conv1", "maxpool", "head"
+  std::string kernel;  // "winograd_f4x4", "conv1x1", …
   double ms = 0;
   std::int64_t macs = 0;  // of the direct algorithm, whole batch
 };
@@ -81,7 +81,7 @@ class Session {
   const Architecture& architecture() const noexcept;
   const SessionOptions& options() const noexcept;  // with every default resolved
   std::string_view backend() const noexcept;       // "cpu", "reference"
-  std::string_view isa() const noexcept;           // "avx2", "avx512", "neon", "portable"; "" where it has none
+  std::string_view isa() const noexcept;  // "avx2", "avx512", "neon", "portable"; "" where it has none
   int threads() const noexcept;
 
  private:
@@ -94,8 +94,8 @@ struct BackendInfo {
   std::string_view name;
   std::string_view device;
   std::vector<Precision> precisions;
-  bool available;            // on this machine, in this build
-  std::string detail;        // the instruction set or device it would use, or why it is unavailable
+  bool available;      // on this machine, in this build
+  std::string detail;  // the instruction set or device it would use, or why it is unavailable
 };
 std::vector<BackendInfo> backends();
 

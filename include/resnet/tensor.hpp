@@ -14,8 +14,8 @@ namespace resnet {
 
 enum class DType { f32, f16, bf16, f64, i64, i32, i16, i8, u8, boolean };
 
-std::size_t size_of(DType dtype) noexcept;             // bytes an element
-std::string_view to_string(DType dtype) noexcept;      // "f32", "bf16", ...
+std::size_t size_of(DType dtype) noexcept;         // bytes an element
+std::string_view to_string(DType dtype) noexcept;  // "f32", "bf16", ...
 
 // Dimensions, outermost first. Activations are N, C, H, W; convolution weights O, I, H, W.
 class Shape {

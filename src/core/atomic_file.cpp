@@ -1,12 +1,12 @@
 #include "core/atomic_file.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <resnet/error.hpp>
 
@@ -62,7 +62,7 @@ void AtomicFile::flush() {
 void AtomicFile::commit() {
   flush();
   // A file that is replaced keeps its permissions; on failure the new one's own have to do.
-  struct stat replaced{};
+  struct stat replaced {};
   if (::stat(path_.c_str(), &replaced) == 0 && S_ISREG(replaced.st_mode)) {
     static_cast<void>(::fchmod(fd_, replaced.st_mode & 07777));
   }

@@ -1,44 +1,57 @@
-#include <resnet/tensor.hpp>
-
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <bit>
 #include <cstring>
 #include <limits>
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <resnet/error.hpp>
+#include <resnet/tensor.hpp>
 
 namespace resnet {
 
 std::size_t size_of(DType dtype) noexcept {
   switch (dtype) {
     case DType::f64:
-    case DType::i64: return 8;
+    case DType::i64:
+      return 8;
     case DType::f32:
-    case DType::i32: return 4;
+    case DType::i32:
+      return 4;
     case DType::f16:
     case DType::bf16:
-    case DType::i16: return 2;
+    case DType::i16:
+      return 2;
     case DType::i8:
     case DType::u8:
-    case DType::boolean: return 1;
+    case DType::boolean:
+      return 1;
   }
   return 1;
 }
 
 std::string_view to_string(DType dtype) noexcept {
   switch (dtype) {
-    case DType::f32: return "f32";
-    case DType::f16: return "f16";
-    case DType::bf16: return "bf16";
-    case DType::f64: return "f64";
-    case DType::i64: return "i64";
-    case DType::i32: return "i32";
-    case DType::i16: return "i16";
-    case DType::i8: return "i8";
-    case DType::u8: return "u8";
-    case DType::boolean: return "bool";
+    case DType::f32:
+      return "f32";
+    case DType::f16:
+      return "f16";
+    case DType::bf16:
+      return "bf16";
+    case DType::f64:
+      return "f64";
+    case DType::i64:
+      return "i64";
+    case DType::i32:
+      return "i32";
+    case DType::i16:
+      return "i16";
+    case DType::i8:
+      return "i8";
+    case DType::u8:
+      return "u8";
+    case DType::boolean:
+      return "bool";
   }
   return "?";
 }
@@ -67,8 +80,8 @@ namespace {
 
 void require_count(const Shape& shape, std::size_t count) {
   if (shape.numel() != static_cast<std::int64_t>(count)) {
-    throw Error(ErrorCode::invalid_argument,
-                "a tensor of shape " + shape.to_string() + " cannot hold " + std::to_string(count) + " values");
+    throw Error(ErrorCode::invalid_argument, "a tensor of shape " + shape.to_string() + " cannot hold " +
+                                                 std::to_string(count) + " values");
   }
 }
 
@@ -130,8 +143,8 @@ Tensor Tensor::to_f32() const {
       std::memcpy(&bits, p, sizeof bits);
       values[i] = dtype_ == DType::f16 ? half_to_float(bits) : bfloat16_to_float(bits);
     } else {
-      throw Error(ErrorCode::unsupported,
-                  "a tensor of type " + std::string(resnet::to_string(dtype_)) + " cannot serve as fp32 weights");
+      throw Error(ErrorCode::unsupported, "a tensor of type " + std::string(resnet::to_string(dtype_)) +
+                                              " cannot serve as fp32 weights");
     }
   }
   return adopt(shape_, std::move(values));

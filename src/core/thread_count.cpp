@@ -1,7 +1,6 @@
 #include "core/thread_count.hpp"
 
-#include <fmt/format.h>
-#include <sched.h>
+#include "core/log.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -12,9 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include <resnet/error.hpp>
+#include <fmt/format.h>
+#include <sched.h>
 
-#include "core/log.hpp"
+#include <resnet/error.hpp>
 
 namespace resnet {
 namespace {

@@ -1,10 +1,10 @@
 // Where the real weights and photos are that some tests need.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstdlib>
 #include <filesystem>
+
+#include <gtest/gtest.h>
 
 namespace resnet::test {
 
@@ -18,10 +18,10 @@ inline std::filesystem::path data_directory() {
 
 // Skips the test, naming what is missing, where the data folder is absent. Where the folder is there,
 // a missing file in it is a failure, not a skip.
-#define RESNET_REQUIRE_DATA(relative)                                                                   \
-  do {                                                                                                  \
-    if (!std::filesystem::exists(::resnet::test::data_directory())) {                                   \
-      GTEST_SKIP() << "needs the data folder (" << (relative) << "): set RESNET_TEST_DATA";             \
-    }                                                                                                   \
-    ASSERT_TRUE(std::filesystem::exists(::resnet::test::data_directory() / (relative))) << (relative);  \
+#define RESNET_REQUIRE_DATA(relative)                                                                  \
+  do {                                                                                                 \
+    if (!std::filesystem::exists(::resnet::test::data_directory())) {                                  \
+      GTEST_SKIP() << "needs the data folder (" << (relative) << "): set RESNET_TEST_DATA";            \
+    }                                                                                                  \
+    ASSERT_TRUE(std::filesystem::exists(::resnet::test::data_directory() / (relative))) << (relative); \
   } while (false)
