@@ -12,7 +12,9 @@ if [ ${#targets[@]} -eq 0 ]; then
 fi
 [ ${#targets[@]} -gt 0 ] || { echo "fuzz: no target is built (cmake --preset fuzz && cmake --build --preset fuzz)" >&2; exit 1; }
 
-/usr/bin/python3 "$root/fuzz/make_seeds.py" seeds
+for script in "$root"/fuzz/*/make_seeds.py; do
+  if [ -f "$script" ]; then /usr/bin/python3 -B "$script" seeds; fi
+done
 mkdir -p findings
 status=0
 for target in "${targets[@]}"; do

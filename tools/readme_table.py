@@ -66,7 +66,8 @@ def main():
     check = sys.argv[1:] == ["--check"]
     if sys.argv[1:] and not check:
         sys.exit(__doc__)
-    source = read_source(SOURCE.read_text())
+    # Before the first measurement there is nothing to show.
+    source = read_source(SOURCE.read_text()) if SOURCE.exists() else None
     stale = []
     for name, words in TEXT.items():
         path = ROOT / name
@@ -74,7 +75,8 @@ def main():
         if text.count(BEGIN) != 1 or text.count(END) != 1:
             sys.exit(f"readme_table: {name} must hold each of the two marks once")
         head, rest = text.split(BEGIN)
-        new = head + BEGIN + "\n" + short_table(source, words) + "\n" + END + rest.split(END)[1]
+        table = short_table(source, words) + "\n" if source else ""
+        new = head + BEGIN + "\n" + table + END + rest.split(END)[1]
         if new != text:
             stale.append(name)
             if not check:
