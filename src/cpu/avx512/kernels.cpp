@@ -22,8 +22,11 @@ struct Avx512 {
   static RESNET_INLINE Vec load(const float* p) { return _mm512_load_ps(p); }
   static RESNET_INLINE void store(float* p, Vec v) { _mm512_store_ps(p, v); }
   static RESNET_INLINE void store_unaligned(float* p, Vec v) { _mm512_storeu_ps(p, v); }
+  static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
+  static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec broadcast(const float* p) { return _mm512_set1_ps(*p); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+  static RESNET_INLINE Vec accumulate(Vec acc, Vec a, Vec b) { return fma(a, b, acc); }
   static RESNET_INLINE Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
   static RESNET_INLINE Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
   static RESNET_INLINE Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }

@@ -24,6 +24,8 @@
 
 namespace resnet::cpu::generic {
 
+inline constexpr int kCacheLine = 16;  // floats
+
 // Calls f(integral_constant<int, 0>) … f(integral_constant<int, N-1>): a loop that is always unrolled.
 template <class S, int N, class F>
 RESNET_INLINE void unroll(F&& f) {
@@ -47,6 +49,10 @@ struct TileLoop {
   const float* bias;
   std::ptrdiff_t residual_plane_stride;
   bool relu;
+  // Prefetches, in floats ahead of what is read; 0: none. The weights of the next tile come from L3 or memory
+  // in one stream, the next input from L2: neither is fetched in time without being asked for.
+  std::ptrdiff_t weights_ahead = 0;
+  std::ptrdiff_t input_ahead = 0;
 };
 
 // Inner: consecutive k of one (block, tap): L lanes of a blocked activation, or the 7 columns of the
@@ -58,6 +64,11 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
   constexpr int kLanes = S::kLanes, V = S::kTileVectors;
   constexpr int kUnroll = Inner < 8 ? Inner : 8;
   static_assert(Inner % kUnroll == 0);
+  for (int line = 0; line < R * kLanes; line += kCacheLine) {
+    unroll<S, V>([&](auto v) __attribute__((always_inline)) {
+      S::prefetch_write(out + v * loop.plane_stride + line);
+    });
+  }
   Vec acc[R][V];
   if (loop.accumulate) {
     unroll<S, R>([&](auto p) __attribute__((always_inline)) {
@@ -75,16 +86,22 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
       const float* row = in + block * loop.block_stride + kh * loop.row_stride;
       for (int kw = 0; kw < loop.kernel_w; ++kw) {
         const float* x = row + kw * kLanes;
+        if (loop.input_ahead != 0) {
+          for (int line = 0; line < R * PixelStride; line += kCacheLine)
+            S::prefetch(x + loop.input_ahead + line);
+        }
         for (int first = 0; first < Inner; first += kUnroll) {
           unroll<S, kUnroll>([&](auto i) __attribute__((always_inline)) {
             Vec weight[V];
+            for (int line = 0; line < V * kLanes; line += kCacheLine)
+              S::prefetch(w + loop.weights_ahead + i * V * kLanes + line);
             unroll<S, V>([&](auto v) __attribute__((always_inline)) {
               weight[v] = S::load(w + (i * V + v) * kLanes);
             });
             unroll<S, R>([&](auto p) __attribute__((always_inline)) {
               const Vec value = S::broadcast(x + p * PixelStride + i);
               unroll<S, V>([&](auto v) __attribute__((always_inline)) {
-                acc[p][v] = S::fma(value, weight[v], acc[p][v]);
+                acc[p][v] = S::accumulate(acc[p][v], value, weight[v]);
               });
             });
           });

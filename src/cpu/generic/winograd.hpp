@@ -211,22 +211,26 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
       const int count = first + chunk < blocks ? chunk : blocks - first;
       const float* weights = a.weights + point * point_floats +
                              static_cast<std::size_t>(first) * kLanes * oc_tiles * kTileChannels;
-      const TileLoop<S> loop{.blocks = count,
-                             .block_stride = plane,
-                             .kernel_h = 1,
-                             .kernel_w = 1,
-                             .row_stride = 0,
-                             .plane_stride = plane,
-                             .accumulate = first > 0,
-                             .finish = false,
-                             .scale = nullptr,
-                             .bias = nullptr,
-                             .residual_plane_stride = 0,
-                             .relu = false};
+      TileLoop<S> loop{.blocks = count,
+                       .block_stride = plane,
+                       .kernel_h = 1,
+                       .kernel_w = 1,
+                       .row_stride = 0,
+                       .plane_stride = plane,
+                       .accumulate = first > 0,
+                       .finish = false,
+                       .scale = nullptr,
+                       .bias = nullptr,
+                       .residual_plane_stride = 0,
+                       .relu = false};
       for (int oc_tile = first_tile; oc_tile < last_tile; ++oc_tile) {
-        const float* w = weights + static_cast<std::size_t>(oc_tile) * count * kLanes * kTileChannels;
+        const std::ptrdiff_t tile_floats = static_cast<std::ptrdiff_t>(count) * kLanes * kTileChannels;
+        const float* w = weights + oc_tile * tile_floats;
         for (int t = 0; t < tiling.tiles; ++t) {
           const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(tiling.start(t)) * kLanes;
+          // Packed weights are read front to back: what comes next lies right behind this tile.
+          loop.weights_ahead = t == 0 ? tile_floats : 0;
+          loop.input_ahead = oc_tile + 1 == last_tile ? plane * blocks : 0;
           kernels[tiling.size(t)](loop, v + first * plane + offset, w,
                                   products + oc_tile * S::kTileVectors * plane + offset, nullptr);
         }

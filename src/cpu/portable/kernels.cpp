@@ -17,8 +17,11 @@ struct Portable {
   static RESNET_INLINE void store_unaligned(float* p, Vec v) {
     for (int i = 0; i < kLanes; ++i) p[i] = v[i];
   }
+  static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
+  static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec broadcast(const float* p) { return set(*p); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
+  static RESNET_INLINE Vec accumulate(Vec acc, Vec a, Vec b) { return fma(a, b, acc); }
   static RESNET_INLINE Vec add(Vec a, Vec b) { return a + b; }
   static RESNET_INLINE Vec sub(Vec a, Vec b) { return a - b; }
   static RESNET_INLINE Vec mul(Vec a, Vec b) { return a * b; }
