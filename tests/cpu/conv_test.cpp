@@ -1,0 +1,211 @@
+// Every convolution algorithm on every instruction set of this machine against the reference operators.
+
+#include "cpu/blocked_buffer.hpp"
+#include "cpu/isa.hpp"
+#include "cpu/reference/ops.hpp"
+#include "support/random_values.hpp"
+
+#include <cmath>
+#include <cstring>
+#include <string>
+#include <tuple>
+
+#include <gtest/gtest.h>
+
+namespace resnet {
+namespace {
+
+using cpu::Activation;
+using cpu::KernelTable;
+
+struct ConvCase {
+  int n, ic, oc, h, w, kernel, stride;
+  bool residual, relu;
+  int out_halo;
+};
+
+// Single pixels, ragged and prime sides, several chunks of k, more output channels than one tile, and
+// ResNet's own shapes.
+constexpr ConvCase kDirectCases[] = {
+    {1, 16, 32, 1, 1, 1, 1, false, false, 0},  {1, 16, 32, 1, 13, 1, 1, false, true, 0},
+    {2, 64, 64, 7, 5, 1, 1, true, true, 0},    {1, 64, 256, 11, 3, 1, 1, true, true, 1},
+    {1, 512, 96, 7, 7, 1, 1, true, true, 0},   {3, 528, 32, 2, 3, 1, 1, false, false, 1},
+    {1, 64, 128, 9, 9, 1, 2, false, false, 0}, {2, 256, 64, 14, 10, 1, 2, false, false, 0},
+    {1, 16, 32, 1, 1, 3, 2, false, true, 0},   {2, 64, 128, 13, 17, 3, 2, false, true, 0},
+    {1, 256, 64, 7, 8, 3, 2, false, true, 1},  {1, 64, 64, 5, 6, 3, 1, true, true, 0},
+};
+
+constexpr ConvCase kWinogradCases[] = {
+    {1, 16, 32, 1, 1, 3, 1, false, false, 0}, {1, 16, 32, 4, 4, 3, 1, false, true, 0},
+    {2, 64, 64, 7, 7, 3, 1, true, true, 0},   {1, 64, 128, 13, 5, 3, 1, true, true, 1},
+    {1, 512, 64, 6, 9, 3, 1, true, true, 0},  {3, 32, 32, 3, 11, 3, 1, false, true, 0},
+    {1, 64, 64, 56, 56, 3, 1, true, true, 0},
+};
+
+struct Problem {
+  std::vector<float> input, weights, bias, residual;
+  std::vector<double> oc_scale;
+  reference::Conv2dParams params;
+
+  explicit Problem(const ConvCase& c) : params{c.n, c.ic, c.h, c.w, c.oc, c.kernel, c.stride, c.kernel / 2} {
+    input = test::random_values(std::int64_t{c.n} * c.ic * c.h * c.w, 1);
+    weights = test::random_values(std::int64_t{c.oc} * c.ic * c.kernel * c.kernel, 2);
+    bias = test::random_values(c.oc + 64, 3);
+    if (c.residual) residual = test::random_values(c.n * c.oc * params.oh() * params.ow(), 4);
+    for (int o = 0; o < c.oc; ++o) oc_scale.push_back(0.5 + 0.01 * (o % 7));
+  }
+
+  std::vector<float> expected(const ConvCase& c) const {
+    std::vector<float> scaled = weights;
+    const std::size_t per_channel = scaled.size() / c.oc;
+    for (std::size_t i = 0; i < scaled.size(); ++i) {
+      scaled[i] = static_cast<float>(static_cast<double>(scaled[i]) * oc_scale[i / per_channel]);
+    }
+    const auto plane = static_cast<std::size_t>(params.oh() * params.ow());
+    std::vector<float> output(static_cast<std::size_t>(c.n) * c.oc * plane);
+    reference::conv2d(params, input.data(), scaled.data(), output.data(), 1);
+    for (std::size_t i = 0; i < output.size(); ++i) {
+      double v = static_cast<double>(output[i]) + static_cast<double>(bias[i / plane % c.oc]);
+      if (c.residual) v += static_cast<double>(residual[i]);
+      output[i] = static_cast<float>(c.relu ? std::fmax(v, 0.0) : v);
+    }
+    return output;
+  }
+};
+
+// The contract's bound, relative to the tensor's largest value; the direct algorithm's own is tighter.
+constexpr double kWinogradTolerance = 3e-5, kDirectTolerance = 3e-6;
+
+void expect_close(const std::vector<float>& actual, const std::vector<float>& expected, double tolerance) {
+  double largest = 0, worst = 0;
+  std::size_t where = 0;
+  ASSERT_EQ(actual.size(), expected.size());
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    largest = std::fmax(largest, std::fabs(static_cast<double>(expected[i])));
+    const double error = std::fabs(static_cast<double>(actual[i]) - static_cast<double>(expected[i]));
+    if (!(error <= worst)) worst = error, where = i;
+  }
+  ASSERT_GT(largest, 0);
+  EXPECT_LE(worst, tolerance * largest)
+      << "element " << where << ": " << actual[where] << " instead of " << expected[where];
+}
+
+class ConvTest : public testing::TestWithParam<std::tuple<std::string_view, ConvCase>> {
+ protected:
+  const KernelTable& kernels() const { return cpu::kernels_for(std::get<0>(GetParam())); }
+  const ConvCase& shape() const { return std::get<1>(GetParam()); }
+
+  // Runs `compute(out, epilogue)` as a team of `members` and returns the output.
+  template <class Compute>
+  std::vector<float> run(const Problem& problem, Compute&& compute) const {
+    const ConvCase& c = shape();
+    const int oh = static_cast<int>(problem.params.oh()), ow = static_cast<int>(problem.params.ow());
+    test::BlockedBuffer out(kernels(), c.n, c.oc, oh, ow, c.out_halo);
+    test::BlockedBuffer residual(kernels(), c.n, c.oc, oh, ow, 0);
+    if (c.residual) residual.fill(problem.residual);
+    cpu::Epilogue epilogue{.bias = bias_.data(), .relu = c.relu};
+    if (c.residual) epilogue.residual = residual.activation();
+    compute(out.activation(), epilogue);
+    EXPECT_TRUE(out.guards_intact());
+    return out.nchw();
+  }
+
+  void SetUp() override {
+    const Problem problem(shape());
+    // Kernels load whole aligned vectors of the bias.
+    bias_arena_ = Arena(Arena::padded(problem.bias.size()));
+    float* bias = bias_arena_.take(problem.bias.size());
+    std::copy(problem.bias.begin(), problem.bias.end(), bias);
+    bias_ = {bias, problem.bias.size()};
+  }
+
+  Arena bias_arena_;
+  std::span<const float> bias_;
+};
+
+class DirectConvTest : public ConvTest {};
+class WinogradConvTest : public ConvTest {};
+
+TEST_P(DirectConvTest, EqualsTheReferenceForAnyTeam) {
+  const ConvCase& c = shape();
+  const KernelTable& k = kernels();
+  const Problem problem(c);
+  test::BlockedBuffer in(k, c.n, c.ic, c.h, c.w, c.kernel / 2);
+  in.fill(problem.input);
+  const std::size_t floats = k.packed_conv_floats(c.ic, c.oc, c.kernel);
+  Arena arena(Arena::padded(floats));
+  float* packed = arena.take(floats);
+  for (int rank = 0; rank < 3; ++rank) {
+    k.pack_conv(problem.weights.data(), problem.oc_scale.data(), c.ic, c.oc, c.kernel, packed, rank, 3);
+  }
+  const auto with_team = [&](int size, std::size_t l2_bytes) {
+    return run(problem, [&](const Activation& out, const cpu::Epilogue& epilogue) {
+      for (int rank = 0; rank < size; ++rank) {
+        k.conv({in.activation(), out, packed, c.kernel, c.stride, c.kernel / 2, epilogue, l2_bytes}, rank,
+               size);
+      }
+    });
+  };
+  const std::vector<float> alone = with_team(1, 1 << 20);
+  expect_close(alone, problem.expected(c), kDirectTolerance);
+  for (const int size : {2, 3, 5}) EXPECT_EQ(with_team(size, 1 << 20), alone) << size << " members";
+  EXPECT_EQ(with_team(1, 4096), alone) << "small blocks";
+}
+
+TEST_P(WinogradConvTest, EqualsTheReferenceForAnyTeamAndBlocking) {
+  const ConvCase& c = shape();
+  const KernelTable& k = kernels();
+  const Problem problem(c);
+  test::BlockedBuffer in(k, c.n, c.ic, c.h, c.w, 0);
+  in.fill(problem.input);
+  for (const int m : {2, 4}) {
+    SCOPED_TRACE("F(" + std::to_string(m) + "x" + std::to_string(m) + ")");
+    const int points = (m + 2) * (m + 2);
+    const int tiles = c.n * ((c.h + m - 1) / m) * ((c.w + m - 1) / m);
+    const std::size_t floats = k.packed_winograd_floats(c.ic, c.oc, m);
+    const std::size_t v_floats = static_cast<std::size_t>(points) * tiles * c.ic;
+    const std::size_t product_floats = static_cast<std::size_t>(points) * tiles * c.oc;
+    Arena arena(Arena::padded(floats) + Arena::padded(v_floats) + Arena::padded(product_floats));
+    float* packed = arena.take(floats);
+    float* v = arena.take(v_floats);
+    float* products = arena.take(product_floats);
+    for (int rank = 0; rank < 2; ++rank) {
+      k.pack_winograd(problem.weights.data(), problem.oc_scale.data(), c.ic, c.oc, m, packed, rank, 2);
+    }
+    const auto with_team = [&](int size, int block) {
+      return run(problem, [&](const Activation& out, const cpu::Epilogue& epilogue) {
+        for (int begin = 0; begin < tiles; begin += block) {
+          const cpu::WinogradArgs args{
+              in.activation(), out, m, packed, epilogue, v, products, begin, std::min(tiles, begin + block)};
+          for (int rank = 0; rank < size; ++rank) k.winograd_input(args, rank, size);
+          for (int rank = 0; rank < size; ++rank) k.winograd_gemm(args, rank, size);
+          for (int rank = 0; rank < size; ++rank) k.winograd_output(args, rank, size);
+        }
+      });
+    };
+    const std::vector<float> alone = with_team(1, tiles);
+    expect_close(alone, problem.expected(c), kWinogradTolerance);
+    EXPECT_EQ(with_team(3, tiles), alone);
+    EXPECT_EQ(with_team(2, 5), alone);
+  }
+}
+
+std::string case_name(const testing::TestParamInfo<std::tuple<std::string_view, ConvCase>>& info) {
+  const ConvCase& c = std::get<1>(info.param);
+  return std::string(std::get<0>(info.param)) + "_n" + std::to_string(c.n) + "_ic" + std::to_string(c.ic) +
+         "_oc" + std::to_string(c.oc) + "_" + std::to_string(c.h) + "x" + std::to_string(c.w) + "_k" +
+         std::to_string(c.kernel) + "_s" + std::to_string(c.stride) + (c.residual ? "_add" : "") +
+         (c.relu ? "_relu" : "");
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryIsa, DirectConvTest,
+                         testing::Combine(testing::ValuesIn(cpu::available_isas()),
+                                          testing::ValuesIn(kDirectCases)),
+                         case_name);
+INSTANTIATE_TEST_SUITE_P(EveryIsa, WinogradConvTest,
+                         testing::Combine(testing::ValuesIn(cpu::available_isas()),
+                                          testing::ValuesIn(kWinogradCases)),
+                         case_name);
+
+}  // namespace
+}  // namespace resnet
