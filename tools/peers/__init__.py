@@ -1,0 +1,1 @@
+"""The contenders of bench_peers_cpu.py: a file each, behind one protocol."""
