@@ -34,6 +34,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = pathlib.Path(__file__).resolve().parent / "peers"
 PINS = {"onnxruntime": "1.30.0", "openvino": "2026.4.1"}
 ANSWER_LIMIT = 1e-2
+BEGIN, END = "<!-- made by tools/bench_peers_cpu.py -->", "<!-- end of tools/bench_peers_cpu.py -->"
 
 
 class Contender:
@@ -267,6 +268,16 @@ def markdown(report):
     return "\n".join(lines) + "\n"
 
 
+def write_markdown(path, text):
+    """Replaces what lies between the two marks in `path`; a file that does not exist is begun with them."""
+    old = path.read_text() if path.exists() else f"# Speed on the CPU\n\n{BEGIN}\n{END}\n"
+    if old.count(BEGIN) != 1 or old.count(END) != 1:
+        sys.exit(f"{path}: must hold the lines '{BEGIN}' and '{END}' once each; the table goes between them")
+    head, rest = old.split(BEGIN)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{head}{BEGIN}\n{text}{END}{rest.split(END)[1]}")
+
+
 def parse_arguments():
     data = pathlib.Path(os.environ.get("RESNET_TEST_DATA", ROOT.parent / "shared" / "data"))
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -283,7 +294,7 @@ def parse_arguments():
     parser.add_argument("--library", help="libresnet.so; default: the one in build/release")
     parser.add_argument("--no-install", action="store_true", help="use installed peers only")
     parser.add_argument("--json", type=pathlib.Path, help="write all figures to this file")
-    parser.add_argument("--markdown", type=pathlib.Path, help="write the table to this file; default: standard output")
+    parser.add_argument("--markdown", type=pathlib.Path, help="put the table into this file, between its marks; default: standard output")
     arguments = parser.parse_args()
     arguments.peers = arguments.peers.split(",")
     return arguments
@@ -323,7 +334,7 @@ def main():
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
     if arguments.markdown:
-        arguments.markdown.write_text("# CPU\n\n" + markdown(report))
+        write_markdown(arguments.markdown, markdown(report))
     else:
         print(markdown(report))
 

@@ -4,6 +4,7 @@ namespace resnet::cli {
 namespace {
 
 constexpr AddCommand kCommands[] = {
+    add_eval_command,
     add_doctor_command,
 };
 

@@ -8,6 +8,7 @@
 namespace resnet::cli {
 
 void add_doctor_command(CLI::App& app, Action& action);
+void add_eval_command(CLI::App& app, Action& action);
 
 using AddCommand = void (*)(CLI::App&, Action&);
 

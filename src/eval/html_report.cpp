@@ -1,7 +1,7 @@
 #include "eval/html_report.hpp"
 
-#include "eval/html_text.hpp"
 #include "eval/precision_recall_svg.hpp"
+#include "output/html_text.hpp"
 
 #include <algorithm>
 

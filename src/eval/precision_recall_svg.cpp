@@ -1,6 +1,6 @@
 #include "eval/precision_recall_svg.hpp"
 
-#include "eval/html_text.hpp"
+#include "output/html_text.hpp"
 
 #include <algorithm>
 #include <cmath>
