@@ -261,7 +261,7 @@ void add_eval_command(CLI::App& app, Action& action) {
                    "imagenet:LABELS.csv,DIR (a table: file, label_index or wnid), imagenet:DIR (a folder a "
                    "class, or ILSVRC2012_val_*.JPEG with their ground truth beside them), "
                    "imagenet:TRUTH.txt,DIR, or coco:ANN.json,DIR")
-      ->type_name("KIND:…")
+      ->type_name("SPEC")
       ->required();
   command->add_option("--images", args->images, "Only the first N pictures")
       ->type_name("N")
