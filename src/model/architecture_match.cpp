@@ -30,7 +30,7 @@ int classes_of(const NamedShapes& tensors) {
 
 // "a [1], b [2], … and 12 more"
 std::string list(const std::vector<std::string>& items) {
-  constexpr std::size_t kMostListed = 8;
+  constexpr std::size_t kMostListed = 64;
   const std::size_t shown = std::min(items.size(), kMostListed);
   std::string text =
       fmt::format("{}", fmt::join(items.begin(), items.begin() + static_cast<std::ptrdiff_t>(shown), ", "));

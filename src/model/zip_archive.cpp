@@ -182,12 +182,14 @@ void ZipArchive::verify(std::span<const ZipEntry* const> entries) const {
     std::uint32_t crc = 0;
   };
   std::vector<Chunk> chunks;
+  std::size_t total = 0;
   for (const ZipEntry* entry : entries) {
     if (!entry->stored) {
       fail(ErrorCode::unsupported, "zip entry " + printable(entry->name) +
                                        " is compressed or encrypted, which torch.save never does; load it in "
                                        "PyTorch and save it again");
     }
+    total += entry->bytes.size();
     for (std::size_t at = 0; at < entry->bytes.size(); at += kCrcChunk) {
       chunks.push_back({entry->bytes.subspan(at, std::min(kCrcChunk, entry->bytes.size() - at))});
     }
@@ -207,8 +209,9 @@ void ZipArchive::verify(std::span<const ZipEntry* const> entries) const {
       }
     }
   };
-  const int threads = static_cast<int>(std::min<std::size_t>(thread_budget().threads, chunks.size()));
-  if (threads > 0) ThreadPool::shared().run(threads, work);
+  // A thread a chunk's worth of bytes: small files are done before a second thread has woken up.
+  const std::size_t useful = total / kCrcChunk + 1;
+  ThreadPool::shared().run(static_cast<int>(std::min<std::size_t>(thread_budget().threads, useful)), work);
 
   std::size_t at = 0;
   for (const ZipEntry* entry : entries) {
