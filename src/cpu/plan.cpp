@@ -274,7 +274,7 @@ class Builder {
     float* memory = reserve(scratch, member_floats * (blocking.independent ? options_.threads : 1));
     const int blocks = (total + blocking.tiles - 1) / blocking.tiles;
 
-    const auto place = [args, memory, v_floats, tiles = blocking.tiles, total](int block, float* at) {
+    const auto place = [args, v_floats, tiles = blocking.tiles, total](int block, float* at) {
       WinogradArgs mine = args;
       mine.v = at, mine.products = at + v_floats;
       mine.tile_begin = block * tiles, mine.tile_end = std::min(total, (block + 1) * tiles);
