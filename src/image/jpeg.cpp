@@ -109,6 +109,7 @@ class Decoder {
   ImageWindow run() {
     guarded([](Decoder& d) { jpeg_read_header(&d.cinfo_, TRUE); });
     request_.check_size(cinfo_.image_width, cinfo_.image_height);
+    check_plausible();
     set_output();
     const Size full{static_cast<int>(cinfo_.image_height), static_cast<int>(cinfo_.image_width)};
     const Region want = request_.wanted ? request_.wanted(full) : Region{0, 0, full.width, full.height};
@@ -138,6 +139,22 @@ class Decoder {
   void guarded(void (*step)(Decoder&)) {
     if (setjmp(error_.jump) != 0) request_.fail(error_.code, error_.message);
     step(*this);
+  }
+
+  // A block of 64 coefficients takes at least two Huffman codes, in a progressive file at least one, and
+  // a code takes at least a bit. A file of fewer bytes than that lies about its size; libjpeg (and Pillow)
+  // would fill the rest with grey.
+  void check_plausible() const {
+    if (cinfo_.arith_code) return;  // may take less than a bit
+    std::uint64_t blocks = 0;
+    for (int i = 0; i < cinfo_.num_components; ++i) {
+      blocks += std::uint64_t{cinfo_.comp_info[i].width_in_blocks} * cinfo_.comp_info[i].height_in_blocks;
+    }
+    const std::uint64_t bits = blocks * (cinfo_.progressive_mode ? 1 : 2);
+    if (bits / 8 > request_.bytes.size()) {
+      request_.fail(ErrorCode::truncated, fmt::format("declares {} x {} pixels, more than its {} bytes can hold",
+                                                      cinfo_.image_width, cinfo_.image_height, request_.bytes.size()));
+    }
   }
 
   void set_output() {
