@@ -152,8 +152,9 @@ class Decoder {
     }
     const std::uint64_t bits = blocks * (cinfo_.progressive_mode ? 1 : 2);
     if (bits / 8 > request_.bytes.size()) {
-      request_.fail(ErrorCode::truncated, fmt::format("declares {} x {} pixels, more than its {} bytes can hold",
-                                                      cinfo_.image_width, cinfo_.image_height, request_.bytes.size()));
+      request_.fail(ErrorCode::truncated,
+                    fmt::format("declares {} x {} pixels, more than its {} bytes can hold",
+                                cinfo_.image_width, cinfo_.image_height, request_.bytes.size()));
     }
   }
 

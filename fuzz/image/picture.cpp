@@ -1,7 +1,5 @@
-// What every fuzz target of pictures does: decode in full and by window, both orientations, with a
-// small limit on pixels, and hold the two ways to the same answer.
-#pragma once
-
+// Every picture format: decode in full and by window, both orientations, with a small limit on pixels,
+// and hold the two ways to the same answer.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -13,11 +11,12 @@
 #include <resnet/image.hpp>
 #include <resnet/preprocess.hpp>
 
-namespace resnet::fuzz {
+namespace resnet {
+namespace {
 
-inline constexpr std::int64_t kMaxPixels = 1 << 16;
+constexpr std::int64_t kMaxPixels = 1 << 16;
 
-inline Preprocess small_preprocess() {
+Preprocess small_preprocess() {
   Preprocess p;
   p.resize = {20, 20};
   p.center_crop = Size{16, 15};
@@ -37,21 +36,28 @@ std::optional<std::vector<float>> tensor_of(const Decode& decode) {
   }
 }
 
-inline int decode_both_ways(const std::uint8_t* data, std::size_t size) {
+}  // namespace
+}  // namespace resnet
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+
+int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace resnet;
   const auto bytes = std::as_bytes(std::span(data, size));
   for (const ExifOrientation exif : {ExifOrientation::ignore, ExifOrientation::apply}) {
     const DecodeOptions options{.exif = exif, .max_pixels = kMaxPixels};
     const auto full = tensor_of([&](const Preprocess&) {
       Image image = decode_image(bytes, "input", options);
-      const std::size_t expected = static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * 3;
+      const std::size_t expected =
+          static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height) * 3;
       if (image.rgb.size() != expected || expected > kMaxPixels * 3) __builtin_trap();
       return image;
     });
-    const auto window = tensor_of([&](const Preprocess& p) { return decode_window(bytes, "input", p, options); });
+    const auto window =
+        tensor_of([&](const Preprocess& p) { return decode_window(bytes, "input", p, options); });
     if (full.has_value() != window.has_value()) __builtin_trap();
-    if (full && std::memcmp(full->data(), window->data(), full->size() * sizeof(float)) != 0) __builtin_trap();
+    if (full && std::memcmp(full->data(), window->data(), full->size() * sizeof(float)) != 0)
+      __builtin_trap();
   }
   return 0;
 }
-
-}  // namespace resnet::fuzz
