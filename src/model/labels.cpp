@@ -3,6 +3,7 @@
 #include "model/file_view.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -10,19 +11,26 @@
 #include <resnet/model.hpp>
 
 namespace resnet {
+namespace {
 
-// The data files open with their source and licence.
-const std::vector<std::string>& imagenet_labels() {
-  static const std::vector<std::string> labels{
+// The data files open with their source and licence. Plain pointers: a thousand std::string constructions in
+// one initialiser take a compiler half a minute.
+constexpr const char* kImagenetLabels[] = {
 #include "model/data/imagenet_labels.inc"
-  };
+};
+constexpr const char* kCocoLabels[] = {
+#include "model/data/coco_labels.inc"
+};
+
+}  // namespace
+
+const std::vector<std::string>& imagenet_labels() {
+  static const std::vector<std::string> labels(std::begin(kImagenetLabels), std::end(kImagenetLabels));
   return labels;
 }
 
 const std::vector<std::string>& coco_labels() {
-  static const std::vector<std::string> labels{
-#include "model/data/coco_labels.inc"
-  };
+  static const std::vector<std::string> labels(std::begin(kCocoLabels), std::end(kCocoLabels));
   return labels;
 }
 
