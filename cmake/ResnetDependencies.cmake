@@ -16,6 +16,12 @@ find_package(PkgConfig REQUIRED)
 include(ResnetTiff) # TIFF::TIFF
 pkg_check_modules(WebP REQUIRED IMPORTED_TARGET libwebp)
 pkg_check_modules(Exempi QUIET IMPORTED_TARGET exempi-2.0) # optional: keywords in XMP
+if(RESNET_STATIC AND Exempi_FOUND)
+  # What its archive needs; exempi-2.0.pc names only itself.
+  find_library(RESNET_EXPAT expat REQUIRED)
+  mark_as_advanced(RESNET_EXPAT)
+  set_property(TARGET PkgConfig::Exempi APPEND PROPERTY INTERFACE_LINK_LIBRARIES ${RESNET_EXPAT} ZLIB::ZLIB)
+endif()
 if(NOT RESNET_HEIC STREQUAL OFF)
   pkg_check_modules(Heif QUIET IMPORTED_TARGET libheif)
   if(RESNET_HEIC STREQUAL ON AND NOT Heif_FOUND)

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Makes seeds and runs every fuzz target of build/fuzz for SECONDS each: fuzz/run.sh [SECONDS] [TARGET…]
-# What a run finds is kept in build/fuzz/findings; the corpus grows in build/fuzz/corpus from run to run.
+# Makes seeds and runs every fuzz target for SECONDS each: fuzz/run.sh [SECONDS] [TARGET…]
+# The targets lie in build/fuzz, or in $RESNET_FUZZ_BUILD. What a run finds is kept in findings/ there; the corpus
+# grows in corpus/ from run to run.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 seconds=${1:-60}
 shift || true
-cd "$root/build/fuzz"
+cd "$root/${RESNET_FUZZ_BUILD:-build/fuzz}"
 targets=("$@")
 if [ ${#targets[@]} -eq 0 ]; then
   mapfile -t targets < <(find . -maxdepth 1 -name 'fuzz_*' -type f -executable -printf '%f\n' | sort)
@@ -27,7 +28,7 @@ for target in "${targets[@]}"; do
     echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions in $seconds s, no finding"
   else
     status=1
-    echo "fuzz: $name: FINDING, see build/fuzz/findings"
+    echo "fuzz: $name: FINDING, see $PWD/findings"
     tail -n 30 "$log"
   fi
 done

@@ -23,6 +23,7 @@ libtiff-dev          # TIFF
 libwebp-dev          # WebP
 libheif-dev          # HEIC (optional: RESNET_HEIC=OFF builds without)
 libexempi-dev        # XMP sidecars and embedded keywords
+libexpat1-dev        # inside Exempi, for the static program
 '
 packages_test='
 libgtest-dev         # unit tests
