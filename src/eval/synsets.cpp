@@ -4,8 +4,8 @@
 #include "eval/mat_file.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
+#include <iterator>
 #include <sstream>
 
 #include <fmt/format.h>
@@ -17,10 +17,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array kIds = {
+constexpr int kIds[] = {
 #include "eval/synset_ids.inc"
 };
-constexpr int kClasses = static_cast<int>(kIds.size());
+constexpr int kClasses = static_cast<int>(std::size(kIds));
 static_assert(kClasses == 1000);
 
 // Collects number → class and checks that it is one-to-one.
@@ -122,13 +122,16 @@ std::optional<int> class_of_wordnet_id(std::string_view id) {
   if (!is_wordnet_id(id)) return std::nullopt;
   int number = 0;
   std::from_chars(id.data() + 1, id.data() + id.size(), number);
-  const auto at = std::lower_bound(kIds.begin(), kIds.end(), number);
-  if (at == kIds.end() || *at != number) return std::nullopt;
-  return static_cast<int>(at - kIds.begin());
+  const auto at = std::lower_bound(std::begin(kIds), std::end(kIds), number);
+  if (at == std::end(kIds) || *at != number) return std::nullopt;
+  return static_cast<int>(at - std::begin(kIds));
 }
 
 std::string wordnet_id_of_class(int index) {
-  return fmt::format("n{:08}", kIds.at(static_cast<std::size_t>(index)));
+  if (index < 0 || index >= kClasses) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("class {} is not one of 0…{}", index, kClasses - 1));
+  }
+  return fmt::format("n{:08}", kIds[index]);
 }
 
 std::vector<int> read_ilsvrc_order(const fs::path& path) {

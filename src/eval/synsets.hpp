@@ -15,6 +15,7 @@ namespace resnet::eval {
 
 // Class index 0…999 of a WordNet id ("n01440764"); none where it is not one of the thousand.
 std::optional<int> class_of_wordnet_id(std::string_view id);
+// The other way round. Throws Error{invalid_argument} outside 0…999.
 std::string wordnet_id_of_class(int index);
 
 // True for 'n' and eight digits.

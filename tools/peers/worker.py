@@ -16,11 +16,16 @@ JSON object a line:
 and gets one line back: {"ok": true, …} or {"ok": false, "error": …}.
 """
 import argparse
+import ctypes
 import json
 import os
+import signal
 import sys
 import time
 import traceback
+
+
+PR_SET_PDEATHSIG = 1  # of prctl(2)
 
 
 def _reply(stream, **fields):
@@ -65,6 +70,8 @@ def main(contender_class):
     parser = argparse.ArgumentParser()
     parser.add_argument("--cpus", required=True, help="processors to stay on, e.g. 0,1")
     arguments = parser.parse_args()
+    # The runner keeps this process stopped most of the time; it must not stay so when the runner is killed.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # Before any library is loaded: most of them size their thread pools by what they are allowed.
     os.sched_setaffinity(0, {int(c) for c in arguments.cpus.split(",")})
 
