@@ -24,7 +24,8 @@ header { position: sticky; top: 0; z-index: 2; padding: 12px clamp(12px, 3vw, 32
   background: var(--page); border-bottom: 1px solid var(--line); }
 .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 16px; }
 h1 { font-size: 19px; line-height: 1.2; margin: 0; }
-.note { margin: 2px 0 0; color: var(--soft); font-size: 13px; overflow-wrap: anywhere; }
+.note { margin: 2px 0 0; color: var(--soft); font-size: 13px; overflow: hidden; text-overflow: ellipsis;
+  white-space: nowrap; }
 .title { flex: 1 1 220px; min-width: 0; }
 #search { flex: 1 1 240px; max-width: 420px; min-width: 0; font: inherit; font-size: 16px; padding: 8px 14px;
   color: inherit; background: var(--card); border: 1px solid var(--line); border-radius: 999px; }
@@ -41,17 +42,17 @@ button i { font-style: normal; opacity: .7; margin-left: 6px; font-variant-numer
 main { display: grid; gap: 14px; padding: 16px clamp(12px, 3vw, 32px) 32px;
   grid-template-columns: repeat(auto-fill, minmax(min(230px, 44vw), 1fr)); align-items: stretch; }
 figure { margin: 0; display: flex; flex-direction: column; overflow: hidden; background: var(--card);
-  border: 1px solid var(--line); border-radius: 12px; content-visibility: auto; contain-intrinsic-size: auto 330px; }
+  border: 1px solid var(--line); border-radius: 12px; content-visibility: auto; contain-intrinsic-size: auto 360px; }
 figure[hidden] { display: none; }
-.well { display: block; aspect-ratio: 4 / 3; background: var(--well); }
-.well img { display: block; width: 100%; height: 100%; object-fit: contain; }
+.well { display: block; position: relative; aspect-ratio: 1; background: var(--well); }
+.well img { position: absolute; inset: 0; width: 100%; height: 100%; object-fit: contain; }
 figcaption { display: flex; flex-direction: column; gap: 8px; padding: 10px 12px 12px; min-width: 0; }
 .name { font-size: 13px; font-weight: 600; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .place { display: block; color: var(--soft); font-size: 12px; font-weight: 400; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap; }
 .tags { display: flex; flex-wrap: wrap; gap: 5px; }
 .tags button { max-width: 100%; overflow-wrap: anywhere; border-radius: 8px; padding: 2px 8px;
-  background: linear-gradient(to right, var(--fill) calc(var(--s) * 100%), var(--chip) 0); }
+  background: linear-gradient(to right, var(--fill) calc(var(--s) * 100%), var(--chip) 0) border-box; }
 .tags button[aria-pressed="true"] { background: var(--accent); }
 .none { color: var(--soft); font-size: 13px; }
 #empty { grid-column: 1 / -1; text-align: center; color: var(--soft); padding: 15vh 0; }
@@ -64,6 +65,7 @@ footer { padding: 0 clamp(12px, 3vw, 32px) 40px; color: var(--soft); font-size: 
 @media (max-width: 520px) {
   main { gap: 10px; }
   header { padding-top: 10px; }
+  .title { flex-basis: 60%; }
   figcaption { padding: 8px 9px 10px; gap: 6px; }
   #search { flex-basis: 100%; max-width: none; order: 3; }
   .tags button { font-size: 12px; padding: 2px 7px; }

@@ -1,6 +1,7 @@
 #include "output/xmp_writer.hpp"
 
 #include "core/atomic_file.hpp"
+#include "core/mapped_file.hpp"
 #include "output/picture_data.hpp"
 
 #include <array>
@@ -8,7 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <utility>
 
 #include <fcntl.h>
@@ -40,10 +40,13 @@ bool same_version(const struct stat& a, const struct stat& b) {
 }
 
 std::string read_file(const fs::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(in), {}};
-  if (!in) fail(path, "cannot be read", errno);
-  return text;
+  const auto file = MappedFile::open(path);
+  return {reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()};
+}
+
+bool there(const fs::path& path) {
+  std::error_code error;  // a name too long for the system is not there either
+  return fs::exists(fs::symlink_status(path, error));
 }
 
 bool ends_as_xmp(const fs::path& path) {
@@ -147,17 +150,17 @@ void embed(const XmpPacket& packet, const fs::path& photo) {
 fs::path sidecar_path(const fs::path& photo) {
   fs::path full = photo;
   full += ".xmp";
-  if (fs::exists(fs::symlink_status(full))) return full;
+  if (there(full)) return full;
   fs::path stem = photo;
   stem.replace_extension(".xmp");
-  return fs::exists(fs::symlink_status(stem)) ? stem : full;
+  return there(stem) ? stem : full;
 }
 
 XmpOutcome write_sidecar(const fs::path& photo, const XmpTags& tags, const XmpWriteOptions& options) {
   if (ends_as_xmp(photo))
     throw Error(ErrorCode::invalid_argument, photo.string() + ": is a sidecar, not a photo");
   XmpOutcome outcome{.file = sidecar_path(photo)};
-  const bool exists = fs::exists(outcome.file);
+  const bool exists = there(outcome.file);
   XmpPacket packet = exists ? XmpPacket::parse(read_file(outcome.file), outcome.file.string()) : XmpPacket();
   if (exists && !options.force && packet.fingerprint() == tags.fingerprint) return outcome;
   outcome.change = packet.set_tags(tags.tags, tags.parent, tags.fingerprint);
@@ -184,7 +187,7 @@ XmpOutcome write_embedded(const fs::path& photo, const XmpTags& tags, const XmpW
 
 XmpOutcome remove_from_sidecar(const fs::path& photo, const XmpWriteOptions& options) {
   XmpOutcome outcome{.file = sidecar_path(photo)};
-  if (!fs::exists(outcome.file)) return outcome;
+  if (!there(outcome.file)) return outcome;
   XmpPacket packet = XmpPacket::parse(read_file(outcome.file), outcome.file.string());
   const bool created = packet.created_by_us();
   outcome.change = packet.remove_tags();

@@ -132,7 +132,7 @@ TEST_P(EmbedTest, KeywordsGoInAndOutAndThePictureStays) {
   EXPECT_EQ(remove_embedded(photo, {}).action, XmpAction::unchanged);
 }
 
-INSTANTIATE_TEST_SUITE_P(Formats, EmbedTest, testing::Values("jpg", "png", "webp", "lossless.webp"),
+INSTANTIATE_TEST_SUITE_P(Formats, EmbedTest, testing::Values("jpg", "png", "webp", "lossless.webp", "tif"),
                          [](const auto& p) {
                            std::string name = p.param;
                            for (char& c : name) c = c == '.' ? '_' : c;
