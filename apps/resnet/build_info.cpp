@@ -3,6 +3,9 @@
 #include "resnet_commit.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <resnet/session.hpp>
 
 namespace resnet::cli {
 
@@ -23,7 +26,8 @@ std::string_view compiler() {
 }
 
 std::string version_text() {
-  return fmt::format("resnet {}\ncommit    {}\ncompiler  {}\n", version(), commit(), compiler());
+  return fmt::format("resnet {}\ncommit    {}\ncompiler  {}\nisas      {}\n", version(), commit(), compiler(),
+                     fmt::join(available_isas(), ", "));
 }
 
 }  // namespace resnet::cli

@@ -7,8 +7,12 @@
 
 namespace resnet::cli {
 
-void add_doctor_command(CLI::App& app, Action& action);
+void add_classify_command(CLI::App& app, Action& action);
+void add_info_command(CLI::App& app, Action& action);
+void add_export_command(CLI::App& app, Action& action);
+void add_bench_command(CLI::App& app, Action& action);
 void add_eval_command(CLI::App& app, Action& action);
+void add_doctor_command(CLI::App& app, Action& action);
 
 using AddCommand = void (*)(CLI::App&, Action&);
 

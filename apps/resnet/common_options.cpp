@@ -1,18 +1,11 @@
 #include "common_options.hpp"
 
-#include "command.hpp"
 #include "terminal.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <memory>
-#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
-
-#include <resnet/error.hpp>
 
 namespace resnet::cli {
 namespace {
@@ -27,30 +20,6 @@ std::string joined(const std::vector<std::string>& words) {
     if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
     text += words[i];
   }
-  return text;
-}
-
-std::string read_all(const std::string& name) {
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::unique_ptr<std::FILE, Close> opened;
-  std::FILE* file = stdin;
-  if (name != "-") {
-    opened.reset(std::fopen(name.c_str(), "rb"));
-    file = opened.get();
-  }
-  const auto fail = [&](int error) {
-    throw Error(
-        error == ENOENT ? ErrorCode::not_found : ErrorCode::io,
-        fmt::format("cannot read the list of images {}: {}", name == "-" ? "from standard input" : name,
-                    std::generic_category().message(error)));
-  };
-  if (file == nullptr) fail(errno);
-  std::string text;
-  char buffer[1 << 16];
-  while (const std::size_t count = std::fread(buffer, 1, sizeof buffer, file)) text.append(buffer, count);
-  if (std::ferror(file) != 0) fail(errno);
   return text;
 }
 
@@ -117,29 +86,6 @@ void add_photo_options(CLI::App& command, PhotoArguments& args) {
                   "Also take the paths in FILE, one a line (- for standard input)")
       ->type_name("FILE")
       ->group(kPhotoGroup);
-}
-
-std::vector<std::filesystem::path> split_path_list(const std::string& text) {
-  const char separator = text.find('\0') != std::string::npos ? '\0' : '\n';
-  std::vector<std::filesystem::path> paths;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t end = std::min(text.find(separator, begin), text.size());
-    std::string line = text.substr(begin, end - begin);
-    if (separator == '\n' && !line.empty() && line.back() == '\r') line.pop_back();
-    if (!line.empty()) paths.emplace_back(std::move(line));
-    begin = end + 1;
-  }
-  return paths;
-}
-
-std::vector<std::filesystem::path> listed_paths(const PhotoArguments& args) {
-  if (args.paths.empty() && args.images_from.empty())
-    throw UsageError("no photos given: name files or folders");
-  std::vector<std::filesystem::path> paths(args.paths.begin(), args.paths.end());
-  if (!args.images_from.empty()) {
-    for (auto& path : split_path_list(read_all(args.images_from))) paths.push_back(std::move(path));
-  }
-  return paths;
 }
 
 DecodeOptions DecodeArguments::options() const {

@@ -3,8 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,14 +41,6 @@ struct PhotoArguments {
   std::string images_from;  // file with a path a line, "-" for standard input
 };
 void add_photo_options(CLI::App& command, PhotoArguments& args);
-
-// PATHs first, then those of --images-from, as they are: folders are not looked into. Throws UsageError where
-// there is none, Error{not_found, io} where the list cannot be read.
-std::vector<std::filesystem::path> listed_paths(const PhotoArguments& args);
-
-// A list of paths, one a line, or separated by zero bytes as `find -print0` writes them. Bytes are kept as
-// they are.
-std::vector<std::filesystem::path> split_path_list(const std::string& text);
 
 // --exif, --max-pixels: how photos are decoded.
 struct DecodeArguments {

@@ -1,0 +1,162 @@
+// resnet bench: how fast a model runs here, as a whole and kernel by kernel.
+#include "bench_measure.hpp"
+#include "build_info.hpp"
+#include "command.hpp"
+#include "commands.hpp"
+#include "common_options.hpp"
+#include "cpu/roofline.hpp"
+#include "json_output.hpp"
+#include "machine.hpp"
+#include "open_model.hpp"
+#include "text.hpp"
+
+#include <memory>
+
+namespace resnet::cli {
+namespace {
+
+constexpr int kRandomClasses = 1000;
+constexpr std::uint64_t kRandomSeed = 1;
+
+struct BenchArguments {
+  ModelArguments model;
+  int random_depth = 0;
+  ComputeArguments compute;
+  MeasureOptions measure;
+  bool json = false;
+};
+
+struct Report {
+  std::string model;
+  int batch = 1;
+  Measurement measurement;
+  double roof_gflops = 0;  // what multiply-adds from registers reach with these threads; 0: not known
+};
+
+Json report_json(const Session& session, const Report& report) {
+  const SessionOptions& options = session.options();
+  const Measurement& m = report.measurement;
+  Json object;
+  object["model"] = report.model;
+  object["device"] = options.device;
+  object["backend"] = session.backend();
+  object["isa"] = session.isa();
+  object["precision"] = to_string(options.precision);
+  object["plan"] = to_string(options.plan);
+  object["batch"] = report.batch;
+  object["threads"] = session.threads();
+  object["ms_median"] = m.ms_median;
+  object["ms_min"] = m.ms_min;
+  object["ms_p99"] = m.ms_p99;
+  object["images_per_s"] = m.images_per_s;
+  object["gflops"] = m.gflops;
+  Json layers = Json::array();
+  for (const LayerTime& layer : m.layers) {
+    layers.push_back(
+        {{"module", layer.layer}, {"ms", layer.ms}, {"kernel", layer.kernel}, {"gflops", layer.gflops}});
+  }
+  object["layers"] = std::move(layers);
+  object["machine"] = machine_name();
+  object["commit"] = commit();
+  return object;
+}
+
+// Winograd needs fewer multiply-adds than the direct algorithm that GFLOP/s counts, so that it may pass the
+// roof.
+void print_layers(const Measurement& m, double roof) {
+  std::vector<std::vector<std::string>> rows{{"module", "kernel", "ms", "% time", "GFLOP/s"}};
+  if (roof > 0) rows.front().emplace_back("% roof");
+  double total = 0;
+  for (const LayerTime& layer : m.layers) total += layer.ms;
+  for (const LayerTime& layer : m.layers) {
+    std::vector<std::string> row{layer.layer, layer.kernel, fmt::format("{:.3f}", layer.ms),
+                                 fmt::format("{:.1f}", total > 0 ? layer.ms / total * 100 : 0)};
+    if (layer.gflops > 0) {
+      row.push_back(fmt::format("{:.1f}", layer.gflops));
+      if (roof > 0) row.push_back(fmt::format("{:.0f}", layer.gflops / roof * 100));
+    }
+    rows.push_back(std::move(row));
+  }
+  rows.push_back({"sum", "", fmt::format("{:.3f}", total)});
+  print("\n{}", align_columns(rows, {2, 3, 4, 5}));
+}
+
+void print_report(const Session& session, const Report& report) {
+  const SessionOptions& options = session.options();
+  const Measurement& m = report.measurement;
+  std::string backend(session.backend());
+  if (!session.isa().empty()) backend += fmt::format(" ({})", session.isa());
+  std::string speed = fmt::format("{:.1f} images/s, {:.1f} GFLOP/s", m.images_per_s, m.gflops);
+  if (report.roof_gflops > 0) {
+    speed += fmt::format(", {:.0f} % of the roof of {:.1f}", m.gflops / report.roof_gflops * 100,
+                         report.roof_gflops);
+  }
+  print("{}", align_columns({
+                  {"model", report.model},
+                  {"machine", machine_name()},
+                  {"backend", fmt::format("{}, {}, plan {}", backend, to_string(options.precision),
+                                          to_string(options.plan))},
+                  {"batch", fmt::format("{} of 3 x {} x {}", report.batch, options.height, options.width)},
+                  {"threads", std::to_string(session.threads())},
+                  {"time", fmt::format("{:.3f} ms median, {:.3f} least, {:.3f} 99th percentile, of {} runs",
+                                       m.ms_median, m.ms_min, m.ms_p99, m.runs)},
+                  {"speed", speed},
+              }));
+  if (!m.layers.empty()) print_layers(m, report.roof_gflops);
+}
+
+Model bench_model(const BenchArguments& args) {
+  if (args.random_depth != 0) return make_random_model(args.random_depth, kRandomClasses, kRandomSeed);
+  if (args.model.model.empty()) throw UsageError("no model given: use --model M, or --random 18, 34 or 50");
+  return open_model(args.model);
+}
+
+int run_bench(const BenchArguments& args) {
+  const Model model = bench_model(args);
+  SessionOptions options = session_options(args.compute);
+  options.max_batch = args.measure.batch;
+  const Session session(model, options);
+  Report report{.model = model.architecture.name(),
+                .batch = args.measure.batch,
+                .measurement = measure(session, args.measure)};
+  if (args.measure.layers && !args.json && !session.isa().empty()) {
+    report.roof_gflops = cpu::measure_fma_gflops(session.isa(), session.threads());
+  }
+  if (args.json) {
+    print_json(report_json(session, report));
+  } else {
+    print_report(session, report);
+  }
+  return kAllDone;
+}
+
+}  // namespace
+
+void add_bench_command(CLI::App& app, Action& action) {
+  auto args = std::make_shared<BenchArguments>();
+  CLI::App* command = add_command(app, "bench", "Measure how fast a model runs here",
+                                  "  resnet bench --model resnet18.pth\n"
+                                  "  resnet bench --model resnet50.pth --batch 8 --plan throughput --layers\n"
+                                  "  resnet bench --random 34 --threads 1 --json\n");
+  add_model_options(*command, args->model, false);
+  command
+      ->add_option("--random", args->random_depth,
+                   "No model file: a ResNet-18, -34 or -50 with random weights")
+      ->type_name("DEPTH")
+      ->check(one_of({"18", "34", "50"}))
+      ->group("Model")
+      ->excludes(command->get_option("--model"));
+  command->add_option("--batch", args->measure.batch, "Photos a run (default 1)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 4096).description(""));
+  command->add_flag("--layers", args->measure.layers, "Also time each kernel");
+  command->add_option("--seconds", args->measure.seconds, "How long to measure (default 2; at least 10 runs)")
+      ->type_name("S")
+      ->check(CLI::Range(0.0, 3600.0).description(""));
+  command->add_flag("--json", args->json, "One JSON object");
+  add_compute_options(*command, args->compute);
+  add_general_options(*command);
+  on_run(*command, action, [args] { return run_bench(*args); });
+}
+
+}  // namespace resnet::cli

@@ -1,0 +1,103 @@
+#include "bench_measure.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <random>
+
+namespace resnet::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kWarmUpRuns = 3;
+constexpr double kWarmUpSeconds = 0.3;
+
+double milliseconds_since(Clock::time_point start) {
+  return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+// Calls `run` until both limits are reached.
+void repeat(int least_runs, double seconds, const std::function<void()>& run) {
+  const auto start = Clock::now();
+  for (int i = 0; i < least_runs || milliseconds_since(start) < seconds * 1000; ++i) run();
+}
+
+double gflops(std::int64_t macs, double ms) {
+  return ms > 0 ? 2 * static_cast<double>(macs) / ms * 1e-6 : 0;
+}
+
+std::vector<float> noise(std::int64_t count) {
+  std::mt19937 generator(1);
+  std::normal_distribution<float> normal;
+  std::vector<float> values(static_cast<std::size_t>(count));
+  std::generate(values.begin(), values.end(), [&] { return normal(generator); });
+  return values;
+}
+
+// The network's multiply-adds for a batch.
+std::int64_t network_macs(const Session& session, int batch) {
+  const SessionOptions& options = session.options();
+  std::int64_t macs = 0;
+  for (int module = options.begin; module < options.end; ++module) {
+    macs += session.architecture().macs(module, options.height, options.width);
+  }
+  return macs * batch;
+}
+
+}  // namespace
+
+double percentile(std::vector<double> values, double fraction) {
+  std::sort(values.begin(), values.end());
+  const auto rank = static_cast<std::size_t>(std::ceil(fraction * static_cast<double>(values.size())));
+  return values[std::clamp<std::size_t>(rank, 1, values.size()) - 1];
+}
+
+Measurement measure(const Session& session, const MeasureOptions& options) {
+  const Shape shape{options.batch, 3, session.options().height, session.options().width};
+  const std::vector<float> input = noise(shape.numel());
+  std::vector<float> output(static_cast<std::size_t>(session.output_shape(shape).numel()));
+  const auto run = [&](const Trace* trace = nullptr) { session.run(input, shape, output, trace); };
+
+  repeat(kWarmUpRuns, std::min(kWarmUpSeconds, options.seconds), run);
+  std::vector<double> times;
+  repeat(options.least_runs, options.seconds, [&] {
+    const auto start = Clock::now();
+    run();
+    times.push_back(milliseconds_since(start));
+  });
+
+  Measurement result;
+  result.runs = static_cast<int>(times.size());
+  result.ms_median = percentile(times, 0.5);
+  result.ms_min = percentile(times, 0);
+  result.ms_p99 = percentile(times, 0.99);
+  result.images_per_s = options.batch / result.ms_median * 1000;
+  result.gflops = gflops(network_macs(session, options.batch), result.ms_median);
+  if (!options.layers) return result;
+
+  // Kernels come in the same order in every run.
+  std::vector<LayerTrace> layers;
+  std::vector<std::vector<double>> layer_times;
+  std::size_t next = 0;
+  Trace trace;
+  trace.on_layer = [&](const LayerTrace& layer) {
+    if (next == layers.size()) {
+      layers.push_back(layer);
+      layer_times.emplace_back();
+    }
+    layer_times[next++].push_back(layer.ms);
+  };
+  repeat(options.least_runs, options.seconds, [&] {
+    next = 0;
+    run(&trace);
+  });
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const double ms = percentile(layer_times[i], 0.5);
+    result.layers.push_back({layers[i].layer, layers[i].kernel, ms, gflops(layers[i].macs, ms)});
+  }
+  return result;
+}
+
+}  // namespace resnet::cli

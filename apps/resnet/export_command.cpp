@@ -1,0 +1,73 @@
+// resnet export: a model in another format, with the labels, preprocessing and head it should have from now
+// on.
+#include "command.hpp"
+#include "commands.hpp"
+#include "common_options.hpp"
+#include "open_model.hpp"
+#include "output.hpp"
+#include "preprocess_options.hpp"
+
+#include <filesystem>
+#include <memory>
+
+namespace resnet::cli {
+namespace {
+
+struct ExportArguments {
+  ModelArguments model;
+  std::string out;
+  std::string format;
+  PreprocessArguments preprocess;
+};
+
+// The format that the name of the output asks for.
+std::string format_by_name(const std::filesystem::path& out) {
+  if (out.extension() == ".safetensors") return "safetensors";
+  if (out.extension() == ".pth" || out.extension() == ".pt") return "pth";
+  return "manifest";
+}
+
+int run_export(const ExportArguments& args) {
+  const std::filesystem::path out = args.out;
+  const ModelFormat format = parse_model_format(args.format.empty() ? format_by_name(out) : args.format);
+  Model model = open_model(args.model);
+  apply(args.preprocess, model);
+  save_model(model, out, format,
+             [](const std::string& name, const Shape& shape, const std::filesystem::path& file) {
+               print("saved: {}  {} -> {}\n", name, shape.to_string(), file.native());
+             });
+  const std::filesystem::path complete = format == ModelFormat::manifest ? out / "manifest.json" : out;
+  print("Export complete -> {}\n", complete.native());
+  return kAllDone;
+}
+
+}  // namespace
+
+void add_export_command(CLI::App& app, Action& action) {
+  auto args = std::make_shared<ExportArguments>();
+  CLI::App* command = add_command(app, "export", "Write a model in another format",
+                                  "  resnet export resnet18.pth --out exports/resnet18\n"
+                                  "  resnet export resnet18.pth --out resnet18.safetensors\n"
+                                  "  resnet export birds.pth --labels birds.txt --head sigmoid \\\n"
+                                  "      --out birds.safetensors\n");
+  command
+      ->add_option("MODEL", args->model.model,
+                   "Model file or folder, or a name to be found (see `resnet doctor`)")
+      ->required();
+  command->add_option("--out,-o", args->out, "File or, for a manifest, folder to write")
+      ->type_name("PATH")
+      ->required();
+  command
+      ->add_option(
+          "--format", args->format,
+          "manifest (a folder with a .bin a tensor), safetensors or pth (for PyTorch); default: by the "
+          "ending of PATH, manifest where it has none of theirs")
+      ->type_name("F")
+      ->check(one_of({"manifest", "safetensors", "pth"}));
+  add_labels_option(*command, args->model);
+  add_preprocess_options(*command, args->preprocess);
+  add_general_options(*command);
+  on_run(*command, action, [args] { return run_export(*args); });
+}
+
+}  // namespace resnet::cli

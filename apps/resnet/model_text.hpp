@@ -1,0 +1,22 @@
+// A model's facts as text and JSON, for `info` and `export`.
+#pragma once
+
+#include "json_output.hpp"
+
+#include <string>
+
+#include <resnet/preprocess.hpp>
+
+namespace resnet::cli {
+
+// The network's input for a square photo.
+Size network_input(const Preprocess& preprocess);
+
+// "shorter side to 256 (bilinear), centre crop 224 x 224, mean 0.485 0.456 0.406, std 0.229 0.224 0.225"
+std::string preprocess_text(const Preprocess& preprocess);
+
+// {"resize": 256 | [H, W], "center_crop": 224 | [H, W] | null, "interpolation": "bilinear", "mean": […],
+// "std": […]}
+Json preprocess_json(const Preprocess& preprocess);
+
+}  // namespace resnet::cli
