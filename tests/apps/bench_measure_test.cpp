@@ -1,0 +1,43 @@
+#include "bench_measure.hpp"
+
+#include <gtest/gtest.h>
+
+#include <resnet/model.hpp>
+
+namespace resnet::cli {
+namespace {
+
+TEST(BenchMeasure, PercentileIsNearestRank) {
+  const std::vector<double> values{5, 1, 4, 2, 3};
+  EXPECT_EQ(percentile(values, 0), 1);
+  EXPECT_EQ(percentile(values, 0.5), 3);
+  EXPECT_EQ(percentile(values, 0.99), 5);
+  EXPECT_EQ(percentile({7}, 0.5), 7);
+}
+
+TEST(BenchMeasure, MeasuresAndNamesEveryModule) {
+  Model model = make_random_model(18, 10, 1);
+  model.preprocess.center_crop = Size{32, 32};
+  SessionOptions options;
+  options.max_batch = 2;
+  const Session session(model, options);
+  const Measurement m = measure(session, {.batch = 2, .seconds = 0, .least_runs = 3, .layers = true});
+  EXPECT_EQ(m.runs, 3);
+  EXPECT_GT(m.ms_min, 0);
+  EXPECT_LE(m.ms_min, m.ms_median);
+  EXPECT_LE(m.ms_median, m.ms_p99);
+  EXPECT_DOUBLE_EQ(m.images_per_s, 2000 / m.ms_median);
+  EXPECT_GT(m.gflops, 0);
+  ASSERT_FALSE(m.layers.empty());
+  double speed = 0;
+  for (const LayerTime& layer : m.layers) {
+    EXPECT_FALSE(layer.layer.empty());
+    EXPECT_FALSE(layer.kernel.empty());
+    EXPECT_GE(layer.ms, 0);
+    speed += layer.gflops;
+  }
+  EXPECT_GT(speed, 0);
+}
+
+}  // namespace
+}  // namespace resnet::cli

@@ -1,0 +1,474 @@
+"""The program from outside: program_test.py PROGRAM FIXTURE_DIR [CLASS…]
+
+Runs PROGRAM as users do and checks what the command line promises: exit statuses, results on standard output and all
+else on standard error, JSON a line, hostile input. FIXTURE_DIR is made by make_fixture.
+"""
+
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+PROGRAM, FIXTURE = map(os.path.abspath, sys.argv[1:3])
+MODEL = os.path.join(FIXTURE, "tiny.safetensors")
+TAGS = os.path.join(FIXTURE, "tags.safetensors")
+PICTURE = os.path.join(FIXTURE, "picture.png")
+COMMANDS = ["classify", "info", "export", "bench", "doctor"]
+
+
+def resnet(*arguments, **options):
+    """Runs the program; standard output and error come back as bytes."""
+    environment = dict(os.environ, **options.pop("env", {}))
+    return subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=120, env=environment, **options)
+
+
+class ProgramTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="resnet_program_test_")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def copy_picture(self, name):
+        target = os.path.join(os.fsencode(self.folder), name) if isinstance(name, bytes) else self.path(name)
+        shutil.copyfile(PICTURE, target)
+        return target
+
+    def check(self, result, status):
+        self.assertEqual(result.returncode, status, result.stderr.decode(errors="replace"))
+        return result
+
+    def json_lines(self, result):
+        return [json.loads(line) for line in result.stdout.decode("utf-8").splitlines()]
+
+
+class Help(ProgramTest):
+    def test_every_command_explains_itself_with_examples_in_80_columns(self):
+        for command in COMMANDS:
+            with self.subTest(command=command):
+                result = self.check(resnet(command, "--help"), 0)
+                text = result.stdout.decode()
+                self.assertIn("Usage: resnet " + command, text)
+                self.assertIn("Examples:\n  resnet " + command, text)
+                self.assertEqual(result.stderr, b"")
+                for line in text.splitlines():
+                    self.assertLessEqual(len(line), 80, line)
+
+    def test_main_help_lists_every_command(self):
+        text = self.check(resnet("--help"), 0).stdout.decode()
+        for command in COMMANDS:
+            self.assertIn("\n  " + command + " ", text)
+        for line in text.splitlines():
+            self.assertLessEqual(len(line), 80, line)
+
+    def test_version(self):
+        text = self.check(resnet("--version"), 0).stdout.decode()
+        self.assertRegex(text, r"^resnet \d+\.\d+\.\d+\n")
+        for word in ("commit", "compiler", "isas"):
+            self.assertIn("\n" + word, text)
+
+
+class Usage(ProgramTest):
+    def refuse(self, *arguments):
+        result = self.check(resnet(*arguments), 2)
+        self.assertEqual(result.stdout, b"")
+        self.assertTrue(result.stderr.startswith(b"resnet: "), result.stderr)
+        self.assertIn(b"--help", result.stderr)
+        return result.stderr.decode()
+
+    def test_wrong_usage_is_status_2(self):
+        self.assertIn("no command", self.refuse())
+        self.assertIn('"juggle"', self.refuse("juggle"))
+        self.assertIn("--sideways", self.refuse("classify", "--sideways", "--model", MODEL, PICTURE))
+        self.assertIn("--model", self.refuse("classify", PICTURE))
+        self.assertIn("no photos", self.refuse("classify", "--model", MODEL))
+        self.assertIn("fp7", self.refuse("classify", "--model", MODEL, "--precision", "fp7", PICTURE))
+        self.assertIn("--top", self.refuse("classify", "--model", MODEL, "--top", "0", PICTURE))
+        self.assertIn("--top", self.refuse("classify", "--model", MODEL, "--top", "five", PICTURE))
+        self.assertIn("--threads", self.refuse("classify", "--model", MODEL, "--threads", "-1", PICTURE))
+        self.assertIn("--exif", self.refuse("classify", "--model", MODEL, "--exif", "maybe", PICTURE))
+        self.assertIn("--json", self.refuse("classify", "--model", MODEL, "--json", "--csv", PICTURE))
+        self.assertIn("--max-pixels", self.refuse("classify", "--model", MODEL, "--max-pixels", "0", PICTURE))
+        self.refuse("info")
+        self.assertIn("--out", self.refuse("export", MODEL))
+        self.refuse("export", MODEL, "--out", self.path("x"), "--format", "caffe")
+        self.refuse("bench")
+        self.refuse("bench", "--random", "19")
+        self.refuse("doctor", "--quiet", "--verbose")
+
+    def test_a_photo_may_be_called_like_a_command(self):
+        self.copy_picture("info")
+        result = self.check(resnet("classify", "--model", MODEL, "info", cwd=self.folder), 0)
+        self.assertTrue(result.stdout.startswith(b"info\n"))
+
+    def test_two_dashes_end_the_options(self):
+        self.copy_picture("--top")
+        result = self.check(resnet("classify", "--model", MODEL, "--", "--top", cwd=self.folder), 0)
+        self.assertTrue(result.stdout.startswith(b"--top\n"))
+
+
+class Classify(ProgramTest):
+    def classify(self, *arguments, status=0, **options):
+        return self.check(resnet("classify", "--model", MODEL, *arguments, **options), status)
+
+    def test_json_has_the_keys_of_the_contract(self):
+        (photo,) = self.json_lines(self.classify("--json", PICTURE))
+        self.assertEqual(list(photo), ["path", "width", "height", "predictions", "ms"])
+        self.assertEqual((photo["path"], photo["width"], photo["height"]), (PICTURE, 61, 47))
+        self.assertEqual(list(photo["ms"]), ["decode", "preprocess", "infer"])
+        self.assertEqual(len(photo["predictions"]), 5)
+        scores = [prediction["score"] for prediction in photo["predictions"]]
+        self.assertEqual(scores, sorted(scores, reverse=True))
+        for prediction in photo["predictions"]:
+            self.assertEqual(list(prediction), ["index", "label", "score"])
+            self.assertEqual(prediction["label"], "kind %d" % prediction["index"])
+            self.assertTrue(0 <= prediction["score"] <= 1)
+
+    def test_scores_of_all_classes_sum_to_one(self):
+        (photo,) = self.json_lines(self.classify("--json", "--top", "99", PICTURE))
+        self.assertEqual(len(photo["predictions"]), 10)
+        self.assertAlmostEqual(sum(p["score"] for p in photo["predictions"]), 1, places=5)
+
+    def test_text_csv_and_json_agree(self):
+        (photo,) = self.json_lines(self.classify("--json", "--top", "3", PICTURE))
+        rows = list(csv.reader(io.StringIO(self.classify("--csv", "--top", "3", PICTURE).stdout.decode())))
+        self.assertEqual(rows[0], ["path", "rank", "index", "label", "score"])
+        for rank, (row, prediction) in enumerate(zip(rows[1:], photo["predictions"], strict=True), 1):
+            self.assertEqual(row[:4], [PICTURE, str(rank), str(prediction["index"]), prediction["label"]])
+            self.assertAlmostEqual(float(row[4]), prediction["score"], places=6)
+        lines = self.classify("--top", "3", PICTURE).stdout.decode().splitlines()
+        self.assertEqual(lines[0], PICTURE)
+        self.assertEqual([line.split("%  ")[1] for line in lines[1:]], [p["label"] for p in photo["predictions"]])
+
+    def test_folders_in_order_and_recursively(self):
+        os.makedirs(self.path("b", "c"))
+        for name in ("2.png", "1.png", "b/3.png", "b/c/4.png", "note.txt"):
+            self.copy_picture(name)
+        flat = self.json_lines(self.classify("--json", self.folder))
+        self.assertEqual([p["path"] for p in flat], [self.path("1.png"), self.path("2.png")])
+        deep = self.json_lines(self.classify("--json", "-r", self.folder))
+        self.assertEqual([os.path.basename(p["path"]) for p in deep], ["1.png", "2.png", "3.png", "4.png"])
+
+    def test_many_photos_give_the_same_scores_as_one(self):
+        for i in range(40):
+            self.copy_picture("%02d.png" % i)
+        (alone,) = self.json_lines(self.classify("--json", PICTURE))
+        many = self.json_lines(self.classify("--json", self.folder))
+        self.assertEqual(len(many), 40)
+        for photo in many:
+            self.assertEqual(photo["predictions"], alone["predictions"])
+
+    def test_paths_from_a_list(self):
+        names = [self.copy_picture(name) for name in ("a b.png", "c.png")]
+        lines = "\n".join(names).encode()
+        result = self.json_lines(self.classify("--json", "--images-from", "-", input=lines))
+        self.assertEqual([p["path"] for p in result], names)
+        result = self.json_lines(self.classify("--json", "--images-from", "-", input=lines.replace(b"\n", b"\0")))
+        self.assertEqual([p["path"] for p in result], names)
+        with open(self.path("list"), "wb") as file:
+            file.write(lines)
+        result = self.json_lines(self.classify("--json", "--images-from", self.path("list"), PICTURE))
+        self.assertEqual([p["path"] for p in result], [PICTURE] + names)
+        self.classify("--images-from", self.path("no list"), status=1)
+
+    def test_labels_from_a_file(self):
+        with open(self.path("labels"), "w") as file:
+            file.writelines("tree %d\n" % i for i in range(10))
+        (photo,) = self.json_lines(self.classify("--json", "--labels", self.path("labels"), PICTURE))
+        self.assertTrue(all(p["label"] == "tree %d" % p["index"] for p in photo["predictions"]))
+        with open(self.path("labels"), "w") as file:
+            file.write("only one\n")
+        result = self.classify("--labels", self.path("labels"), PICTURE, status=1)
+        self.assertIn(b"labels", result.stderr)
+
+    def test_sigmoid_head(self):
+        result = self.check(resnet("classify", "--model", TAGS, "--json", "--top", "10", PICTURE), 0)
+        (photo,) = self.json_lines(result)
+        self.assertEqual(len(photo["predictions"]), 10)
+
+    def test_threads_change_no_bit(self):
+        one = self.json_lines(self.classify("--json", "--threads", "1", PICTURE))
+        three = self.json_lines(self.classify("--json", "--threads", "3", PICTURE))
+        self.assertEqual(one[0]["predictions"], three[0]["predictions"])
+
+    def test_no_photo_in_a_folder(self):
+        result = self.classify(self.folder, status=1)
+        self.assertIn(b"no photos found", result.stderr)
+
+
+class HostilePhotos(ProgramTest):
+    def test_bad_photos_fail_by_name_and_the_rest_is_done(self):
+        good = self.copy_picture("good.png")
+        with open(PICTURE, "rb") as file:
+            picture = file.read()
+        bad = {"empty.png": b"", "half.png": picture[: len(picture) // 2], "text.jpg": b"not a picture\n" * 9,
+               "lie.jpg": b"\xff\xd8\xff\xe0", "zeros.webp": bytes(4096)}
+        for name, content in bad.items():
+            with open(self.path(name), "wb") as file:
+                file.write(content)
+        os.mkfifo(self.path("pipe.png"))
+        os.mkdir(self.path("folder.png"))
+        os.symlink("nowhere", self.path("dangling.png"))
+        names = [self.path(name) for name in [*bad, "pipe.png", "dangling.png", "missing.png"]] + ["/dev/zero", good]
+        result = self.check(resnet("classify", "--model", MODEL, "--json", *names), 1)
+        photos = self.json_lines(result)
+        self.assertEqual([p["path"] for p in photos], names)
+        for photo in photos[:-1]:
+            self.assertEqual(list(photo), ["path", "error"])
+            self.assertEqual(list(photo["error"]), ["code", "message"])
+            self.assertIn(os.path.basename(photo["path"]), photo["error"]["message"])
+            self.assertIn(os.path.basename(photo["path"]), result.stderr.decode())
+        self.assertIn("predictions", photos[-1])
+        codes = {os.path.basename(p["path"]): p["error"]["code"] for p in photos[:-1]}
+        self.assertEqual(codes["missing.png"], "not_found")
+        self.assertEqual(codes["pipe.png"], "io")
+        self.assertEqual(codes["zero"], "io")
+
+    def test_too_many_pixels(self):
+        result = self.check(resnet("classify", "--model", MODEL, "--json", "--max-pixels", "2866", PICTURE), 1)
+        self.assertEqual(self.json_lines(result)[0]["error"]["code"], "too_large")
+        self.check(resnet("classify", "--model", MODEL, "--max-pixels", "2867", PICTURE), 0)
+
+    def test_names_that_are_not_utf8(self):
+        name = self.copy_picture(b"caf\xe9 \xff.png")
+        result = self.check(resnet("classify", "--model", MODEL, "--json", name), 0)
+        (photo,) = self.json_lines(result)
+        self.assertEqual(bytes.fromhex(photo["path_bytes"]), name)
+        result = self.check(resnet("classify", "--model", MODEL, "--csv", "--top", "1", self.folder), 0)
+        self.assertIn(name + b",1,", result.stdout)
+        result = self.check(resnet("classify", "--model", MODEL, "--json", b"no\xff.png"), 1)
+        self.assertEqual(self.json_lines(result)[0]["error"]["code"], "not_found")
+
+    def test_names_with_control_characters_cannot_steer_the_terminal(self):
+        self.copy_picture("a\033[2Jb\n.png")
+        result = self.check(resnet("classify", "--model", MODEL, self.folder), 0)
+        self.assertNotIn(b"\033", result.stdout + result.stderr)
+        self.assertIn(b"a?[2Jb?.png", result.stdout)
+
+    def test_unreadable_photo(self):
+        if os.geteuid() == 0:
+            self.skipTest("root reads everything")
+        name = self.copy_picture("secret.png")
+        os.chmod(name, 0)
+        result = self.check(resnet("classify", "--model", MODEL, "--json", name), 1)
+        self.assertEqual(self.json_lines(result)[0]["error"]["code"], "io")
+
+
+class Models(ProgramTest):
+    def fails(self, model, *words):
+        result = self.check(resnet("classify", "--model", model, PICTURE), 1)
+        self.assertEqual(result.stdout, b"")
+        for word in words:
+            self.assertIn(word, result.stderr)
+
+    def test_models_that_are_none(self):
+        self.fails(self.path("missing.pth"), b"missing.pth")
+        self.fails(self.folder)
+        self.fails(PICTURE, b"picture.png")
+        with open(MODEL, "rb") as file:
+            content = file.read()
+        for size in (0, 7, 100, len(content) // 2, len(content) - 1):
+            with open(self.path("cut.safetensors"), "wb") as file:
+                file.write(content[:size])
+            self.fails(self.path("cut.safetensors"), b"cut.safetensors")
+        os.mkfifo(self.path("pipe.pth"))
+        self.fails(self.path("pipe.pth"), b"pipe.pth")
+
+    def test_models_by_name(self):
+        environment = {"RESNET_MODELS": FIXTURE}
+        for name in ("tiny", "tiny.safetensors"):
+            self.check(resnet("info", name, env=environment), 0)
+        result = self.check(resnet("info", "no-such-model", env=environment), 1)
+        self.assertIn(FIXTURE.encode(), result.stderr)
+
+    def test_unavailable_instruction_set_and_device(self):
+        for arguments in (["--isa", "mmx"], ["--device", "cuda"], ["--backend", "magic"]):
+            result = self.check(resnet("classify", "--model", MODEL, *arguments, PICTURE), 1)
+            self.assertIn(arguments[1].encode(), result.stderr)
+        result = self.check(resnet("classify", "--model", MODEL, PICTURE, env={"RESNET_THREADS": "many"}), 1)
+        self.assertIn(b"RESNET_THREADS", result.stderr)
+
+
+class Export(ProgramTest):
+    def test_manifest_says_what_it_saved(self):
+        out = self.path("exported")
+        lines = self.check(resnet("export", MODEL, "--out", out), 0).stdout.decode().splitlines()
+        self.assertEqual(lines[-1], "Export complete -> " + os.path.join(out, "manifest.json"))
+        self.assertEqual(lines[0], "saved: conv1.weight  [64, 3, 7, 7] -> " + os.path.join(out, "conv1.weight.bin"))
+        self.assertEqual(len(lines), 102 + 1)
+        for line in lines[:-1]:
+            self.assertTrue(os.path.isfile(line.split(" -> ")[1]), line)
+
+    def test_every_format_answers_the_same(self):
+        answers = []
+        for name in ("folder", "m.safetensors", "m.pth"):
+            out = self.path(name)
+            result = self.check(resnet("export", MODEL, "--out", out), 0)
+            self.assertIn(b"Export complete -> " + out.encode(), result.stdout)
+            photos = self.json_lines(self.check(resnet("classify", "--model", out, "--json", PICTURE), 0))
+            answers.append([(p["index"], p["score"]) for p in photos[0]["predictions"]])
+        (original,) = self.json_lines(self.check(resnet("classify", "--model", MODEL, "--json", PICTURE), 0))
+        expected = [(p["index"], p["score"]) for p in original["predictions"]]
+        self.assertEqual(answers[0], expected)
+        self.assertEqual(answers[1], expected)
+
+    def test_head_labels_and_preprocessing_travel(self):
+        with open(self.path("labels"), "w") as file:
+            file.writelines("tree %d\n" % i for i in range(10))
+        out = self.path("m.safetensors")
+        self.check(
+            resnet("export", MODEL, "--out", out, "--labels", self.path("labels"), "--head", "sigmoid", "--threshold",
+                   "0.75", "--resize", "40x48", "--crop", "none", "--interpolation", "bicubic", "--mean",
+                   "0.5,0.25,0.125", "--std", "1,0.5,2"), 0)
+        (facts,) = self.json_lines(self.check(resnet("info", out, "--json"), 0))
+        self.assertEqual(facts["labels"]["first"][0], "tree 0")
+        self.assertEqual(facts["head"], {"kind": "sigmoid", "thresholds": [0.75] * 10})
+        self.assertEqual(facts["preprocess"], {"resize": [40, 48], "center_crop": None, "interpolation": "bicubic",
+                                               "mean": [0.5, 0.25, 0.125], "std": [1.0, 0.5, 2.0]})
+        self.assertEqual(facts["input"], [3, 40, 48])
+
+    def test_refused_values(self):
+        for arguments in (["--resize", "0"], ["--resize", "12x"], ["--crop", "-3"], ["--std", "0,1,1"],
+                          ["--mean", "1,2"], ["--threshold", "0.5"], ["--head", "argmax"]):
+            result = self.check(resnet("export", MODEL, "--out", self.path("x.pth"), *arguments), 2)
+            self.assertIn(arguments[0].encode(), result.stderr)
+            self.assertFalse(os.path.exists(self.path("x.pth")))
+
+    def test_a_failed_export_leaves_nothing(self):
+        result = self.check(resnet("export", MODEL, "--out", self.path("no", "such", "folder", "m.pth")), 1)
+        self.assertEqual(result.stdout.count(b"Export complete"), 0)
+        self.assertEqual(os.listdir(self.folder), [])
+
+
+class Info(ProgramTest):
+    def test_json(self):
+        (facts,) = self.json_lines(self.check(resnet("info", MODEL, "--json"), 0))
+        self.assertEqual(facts["path"], MODEL)
+        self.assertEqual((facts["format"], facts["bytes"]), ("safetensors", os.path.getsize(MODEL)))
+        self.assertEqual((facts["architecture"], facts["classes"], facts["precision"]), ("resnet18", 10, "fp32"))
+        # torchvision's ResNet-18 has 11,689,512 with 1000 classes of 513 each.
+        self.assertEqual(facts["parameters"], 11_689_512 - 990 * 513)
+        self.assertEqual(sum(m["parameters"] for m in facts["modules"]), facts["parameters"])
+        self.assertEqual([m["name"] for m in facts["modules"]],
+                         ["conv1", "bn1", "relu", "maxpool", "layer1.0", "layer1.1", "layer2.0", "layer2.1",
+                          "layer3.0", "layer3.1", "layer4.0", "layer4.1", "head"])
+        self.assertEqual([m["index"] for m in facts["modules"]], list(range(13)))
+        self.assertEqual(facts["modules"][0]["output"], [64, 16, 16])
+        self.assertEqual(facts["labels"]["count"], 10)
+        self.assertEqual(facts["head"], {"kind": "softmax"})
+        self.assertEqual(facts["preprocess"]["resize"], 36)
+        self.assertEqual(facts["preprocess"]["center_crop"], 32)
+
+    def test_text(self):
+        text = self.check(resnet("info", TAGS), 0).stdout.decode()
+        for words in ("resnet18", "13 modules", "kind 0, kind 1", "sigmoid", "0.25", "centre crop 32 x 32", "layer4.1"):
+            self.assertIn(words, text)
+
+    def test_missing(self):
+        self.check(resnet("info", self.path("none.pth")), 1)
+
+
+class Bench(ProgramTest):
+    KEYS = ["model", "device", "backend", "isa", "precision", "plan", "batch", "threads", "ms_median", "ms_min",
+            "ms_p99", "images_per_s", "gflops", "layers", "machine", "commit"]
+
+    def test_json_has_the_keys_of_the_contract(self):
+        result = self.check(resnet("bench", "--model", MODEL, "--json", "--layers", "--seconds", "0", "--batch", "3",
+                                   "--threads", "1"), 0)
+        (report,) = self.json_lines(result)
+        self.assertEqual(list(report), self.KEYS)
+        self.assertEqual((report["model"], report["device"], report["precision"]), ("resnet18", "cpu", "fp32"))
+        self.assertEqual((report["batch"], report["threads"]), (3, 1))
+        self.assertTrue(0 < report["ms_min"] <= report["ms_median"] <= report["ms_p99"])
+        self.assertAlmostEqual(report["images_per_s"], 3000 / report["ms_median"], places=3)
+        self.assertTrue(report["layers"])
+        for layer in report["layers"]:
+            self.assertEqual(list(layer), ["module", "ms", "kernel", "gflops"])
+
+    def test_text(self):
+        text = self.check(resnet("bench", "--model", MODEL, "--layers", "--seconds", "0"), 0).stdout.decode()
+        for words in ("machine", "median", "images/s", "kernel", "layer1.0"):
+            self.assertIn(words, text)
+
+
+class Doctor(ProgramTest):
+    def test_json(self):
+        (report,) = self.json_lines(self.check(resnet("doctor", "--json", env={"RESNET_MODELS": FIXTURE}), 0))
+        for key in ("version", "commit", "compiler", "system", "processor", "features", "isas", "threads", "backends",
+                    "image_formats", "gpu", "models"):
+            self.assertIn(key, report)
+        self.assertGreaterEqual(report["threads"]["count"], 1)
+        self.assertIn("JPEG", report["image_formats"])
+        self.assertIn(MODEL, [model["path"] for model in report["models"]])
+
+    def test_text_says_where_the_thread_count_comes_from(self):
+        text = self.check(resnet("doctor", env={"RESNET_THREADS": "3"}), 0).stdout.decode()
+        self.assertRegex(text, r"threads +3 \(by RESNET_THREADS")
+
+
+class Output(ProgramTest):
+    def test_a_full_disk_is_noticed(self):
+        for arguments in (["doctor"], ["info", MODEL], ["classify", "--model", MODEL, PICTURE], ["--help"]):
+            with open("/dev/full", "wb") as full:
+                result = subprocess.run([PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=120)
+            self.assertEqual(result.returncode, 1, arguments)
+            self.assertIn(b"standard output", result.stderr)
+
+    def test_a_reader_that_goes_away_ends_it_quietly(self):
+        for i in range(50):
+            self.copy_picture("%02d.png" % i)
+        process = subprocess.Popen([PROGRAM, "classify", "--model", MODEL, "--json", self.folder],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline()
+        process.stdout.close()
+        error = process.stderr.read()
+        process.stderr.close()
+        # It may be done before the pipe breaks; else it ends as programs do whose reader is gone.
+        self.assertIn(process.wait(timeout=120), (0, -signal.SIGPIPE))
+        self.assertEqual(error, b"")
+
+    def test_closed_standard_output_is_noticed_and_harms_no_file(self):
+        result = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, "info", MODEL], stderr=subprocess.PIPE,
+                                timeout=120)
+        self.assertEqual(result.returncode, 1)
+        # A file opened while descriptor 1 is free would get that number, and the lines printed would land in it.
+        whole, other = self.path("whole.safetensors"), self.path("other.safetensors")
+        self.check(resnet("export", MODEL, "--out", whole), 0)
+        result = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, "export", MODEL, "--out", other],
+                                stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual(result.returncode, 1)
+        if os.path.exists(other):
+            with open(whole, "rb") as one, open(other, "rb") as two:
+                self.assertEqual(one.read(), two.read())
+
+    def test_interrupt_leaves_whole_lines(self):
+        for i in range(300):
+            self.copy_picture("%03d.png" % i)
+        process = subprocess.Popen([PROGRAM, "classify", "--model", MODEL, "--json", self.folder],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, error = process.communicate(timeout=120)
+        lines = (first + rest).decode().splitlines()
+        for line in lines:
+            self.assertIn("predictions", json.loads(line))
+        if len(lines) < 300:
+            self.assertEqual(process.returncode, 1)
+            self.assertIn(b"interrupted", error)
+
+    def test_quiet_and_verbose(self):
+        result = self.check(resnet("classify", "--model", MODEL, "--verbose", PICTURE), 0)
+        self.assertIn(b"debug: ", result.stderr)
+        result = self.check(resnet("classify", "--model", MODEL, "--quiet", PICTURE), 0)
+        self.assertEqual(result.stderr, b"")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=1)
