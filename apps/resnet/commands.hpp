@@ -7,6 +7,7 @@
 
 namespace resnet::cli {
 
+void add_tag_command(CLI::App& app, Action& action);
 void add_classify_command(CLI::App& app, Action& action);
 void add_info_command(CLI::App& app, Action& action);
 void add_export_command(CLI::App& app, Action& action);
