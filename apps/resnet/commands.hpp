@@ -11,6 +11,8 @@ void add_tag_command(CLI::App& app, Action& action);
 void add_classify_command(CLI::App& app, Action& action);
 void add_info_command(CLI::App& app, Action& action);
 void add_export_command(CLI::App& app, Action& action);
+void add_verify_command(CLI::App& app, Action& action);
+void add_compare_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
 void add_eval_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);

@@ -1,0 +1,84 @@
+// The table that lists backends is the one that dispatches.
+#include "session/backend_table.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include <resnet/error.hpp>
+#include <resnet/session.hpp>
+
+namespace resnet {
+namespace {
+
+TEST(BackendTable, EveryAvailableRowRunsWhatItLists) {
+  const Model model = make_random_model(18, 3, 5);
+  for (const BackendInfo& info : backends()) {
+    EXPECT_FALSE(info.detail.empty()) << info.name;
+    if (!info.available) continue;
+    for (const Precision precision : info.precisions) {
+      SessionOptions o;
+      o.backend = info.name;
+      o.device = info.device;
+      o.precision = precision;
+      o.height = o.width = 32;
+      EXPECT_EQ(Session(model, o).backend(), info.name);
+    }
+  }
+}
+
+TEST(BackendTable, AutoTakesTheFirstAvailable) {
+  const auto table = backend_table();
+  const auto first = std::find_if(table.begin(), table.end(), [](const Backend& b) {
+    return b.available() && b.supports(Precision::fp32);
+  });
+  ASSERT_NE(first, table.end());
+  EXPECT_EQ(choose_backend({}).name, first->name);
+  SessionOptions cpu;
+  cpu.device = "cpu";
+  EXPECT_EQ(choose_backend(cpu).device, "cpu");
+}
+
+TEST(BackendTable, TheOracleIsAlwaysThere) {
+  SessionOptions o;
+  o.backend = "reference";
+  EXPECT_EQ(choose_backend(o).name, "reference");
+}
+
+TEST(BackendTable, ABackendOnTheWrongDeviceIsRefused) {
+  SessionOptions o;
+  o.backend = "reference";
+  o.device = "cuda";
+  EXPECT_THROW(choose_backend(o), Error);
+}
+
+TEST(InstructionSets, EachCanBeAskedForAndIsTheOneThatRuns) {
+  const Model model = make_random_model(18, 3, 5);
+  for (const Backend& b : backend_table()) {
+    if (!b.available() || b.isas == nullptr) continue;
+    SessionOptions o;
+    o.backend = b.name;
+    o.height = o.width = 32;
+    for (const std::string_view isa : b.isas()) {
+      o.isa = isa;
+      EXPECT_EQ(Session(model, o).isa(), isa);
+      o.isa.clear();
+      setenv("RESNET_CPU_ISA", std::string(isa).c_str(), 1);
+      EXPECT_EQ(Session(model, o).isa(), isa);
+      unsetenv("RESNET_CPU_ISA");
+    }
+    o.isa.clear();
+    EXPECT_EQ(Session(model, o).isa(), b.isas().front());
+    o.isa = "mmx";
+    EXPECT_THROW(Session(model, o), Error);
+    o.isa.clear();
+    setenv("RESNET_CPU_ISA", "mmx", 1);
+    EXPECT_THROW(Session(model, o), Error);
+    unsetenv("RESNET_CPU_ISA");
+  }
+}
+
+}  // namespace
+}  // namespace resnet
