@@ -13,8 +13,9 @@ namespace {
 class DirectoryComparisonTest : public VerifyFixture {
  protected:
   DirectoryComparisonTest() {
-    std::filesystem::copy(directory_.path(), other_.path(),
-                          std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy(
+        directory_.path(), other_.path(),
+        std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing);
   }
   DirectoryComparison compare() const {
     return compare_directories(other_.path(), directory_.path(), Precision::fp32);
