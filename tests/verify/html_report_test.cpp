@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 namespace resnet::verify {
@@ -18,7 +19,7 @@ Report report() {
   for (int m = 0; m < 3; ++m) {
     const std::vector<float> expected{1.0f, 2.0f};
     const std::vector<float> ours{1.0f, m == 2 ? std::nanf("") : 2.0f + 1e-6f * static_cast<float>(m)};
-    CheckpointResult c = judge("m" + std::to_string(m), {1, 2}, ours, expected, tolerance({}));
+    CheckpointResult c = judge(fmt::format("m{}", m), {1, 2}, ours, expected, tolerance({}));
     c.ms = m;
     if (m == 1) c.ours_from_float64 = 1e-8, c.reference_from_float64 = 2e-7;
     r.results.push_back(c);
