@@ -7,8 +7,9 @@
 namespace resnet::image {
 
 struct LibraryVersion {
-  std::string name;     // "libpng"
-  std::string version;  // as the library loaded now reports it, where it can be asked; else as compiled against
+  std::string name;  // "libpng"
+  std::string
+      version;  // as the library loaded now reports it, where it can be asked; else as compiled against
 };
 std::vector<LibraryVersion> library_versions();
 

@@ -451,7 +451,8 @@ class Output(ProgramTest):
     def test_interrupt_leaves_whole_lines(self):
         for i in range(300):
             self.copy_picture("%03d.png" % i)
-        process = subprocess.Popen([PROGRAM, "classify", "--model", MODEL, "--json", self.folder],
+        # Unbuffered: communicate() reads the pipe itself and would miss what readline() took beyond its line.
+        process = subprocess.Popen([PROGRAM, "classify", "--model", MODEL, "--json", self.folder], bufsize=0,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         first = process.stdout.readline()
         process.send_signal(signal.SIGINT)
