@@ -127,8 +127,8 @@ void print_report(const Json& report) {
   rows.push_back({"processor", text("processor")});
   rows.push_back({"features", joined(report["features"].get<std::vector<std::string>>())});
   for (const Json& backend : report["backends"]) {
-    rows.push_back({"backend", fmt::format("{} on {}: {}{}", backend["name"].get<std::string>(),
-                                           backend["device"].get<std::string>(),
+    rows.push_back({"backend", fmt::format("{} ({}): {}{}", backend["name"].get<std::string>(),
+                                           joined(backend["precisions"].get<std::vector<std::string>>()),
                                            backend["available"].get<bool>() ? "" : "unavailable, ",
                                            backend["detail"].get<std::string>())});
   }
