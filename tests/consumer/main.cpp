@@ -24,7 +24,8 @@ int main() {
   for (const resnet::Prediction& prediction : resnet::top_k(scores, 3)) {
     std::printf("%.4f  %s\n", static_cast<double>(prediction.score), model.labels[prediction.index].c_str());
   }
-  for (std::string_view format : resnet::image_formats()) std::printf("%.*s ", static_cast<int>(format.size()), format.data());
+  for (std::string_view format : resnet::image_formats())
+    std::printf("%.*s ", static_cast<int>(format.size()), format.data());
   std::printf("\n");
   return 0;
 }
