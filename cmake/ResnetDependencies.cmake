@@ -5,6 +5,13 @@ endif()
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
+# fmt's compiled library: its header-only form would cost every one of our files as much time again to compile. The
+# static program takes it header-only.
+if(RESNET_STATIC)
+  set(resnet_fmt fmt::fmt-header-only)
+else()
+  set(resnet_fmt fmt::fmt)
+endif()
 if(RESNET_DEVELOPER_MODE)
   find_package(CLI11 REQUIRED)
 endif()

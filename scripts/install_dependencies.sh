@@ -13,7 +13,7 @@ build-essential      # g++, make and the C library
 cmake                # configures the build
 ninja-build          # builds
 pkg-config           # finds the libraries that bring no CMake package
-libfmt-dev           # formatting of messages (header-only use)
+libfmt-dev           # formatting of messages
 nlohmann-json3-dev   # JSON
 libcli11-dev         # the command line
 zlib1g-dev           # CRC of zip entries, deflate inside PNG and TIFF
