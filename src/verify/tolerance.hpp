@@ -19,10 +19,10 @@ struct Tolerance {
 // What decides the tolerance of one module's output.
 struct Checkpoint {
   Precision precision = Precision::fp32;
-  std::string_view model;   // "resnet18"
-  std::string_view module;  // "layer1.0", "head"
-  bool trained = false;     // real weights, not a seeded random net
-  bool photos = false;      // the input is photos, not random numbers
+  std::string_view model = {};   // "resnet18"
+  std::string_view module = {};  // "layer1.0", "head"
+  bool trained = false;          // real weights, not a seeded random net
+  bool photos = false;           // the input is photos, not random numbers
 };
 
 // Throws Error{unsupported} for a precision whose contract is not with PyTorch's fp32.

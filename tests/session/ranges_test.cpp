@@ -120,8 +120,8 @@ TEST_P(Ranges, TheTraceSeesEveryModuleOnceAndChangesNothing) {
   EXPECT_EQ(macs, expected_macs);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, Ranges, testing::ValuesIn(cases()), [](const auto& info) {
-  return info.param.backend + "_resnet" + std::to_string(info.param.depth);
+INSTANTIATE_TEST_SUITE_P(Backends, Ranges, testing::ValuesIn(cases()), [](const auto& c) {
+  return c.param.backend + "_resnet" + std::to_string(c.param.depth);
 });
 
 }  // namespace
