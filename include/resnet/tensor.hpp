@@ -67,7 +67,7 @@ class Tensor {
   // This tensor as fp32: itself where it is fp32 already, a converted copy for f16, bf16 and f64.
   Tensor to_f32() const;
 
-  // Tells the kernel that the pages under this tensor are not needed for now (they come back from the
+  // Tells the kernel that the pages under this tensor may leave memory (they come back from the
   // file when read again). Sessions call it once weights are packed; it is a no-op on owned memory.
   void evict() const noexcept;
 
