@@ -83,7 +83,7 @@ def make(case, work):
 
 class Program:
     def __init__(self, resnet, emulator):
-        self.prefix = [*(emulator.split(";") if emulator else []), resnet]
+        self.prefix = [*(emulator.split("|") if emulator else []), resnet]
 
     def run(self, *arguments, status=0):
         """Runs, checks the exit status, gives (stdout, stderr)."""
@@ -173,7 +173,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--resnet", required=True)
     parser.add_argument("--work", required=True, type=pathlib.Path)
-    parser.add_argument("--emulator", default="", help="command in front of the program, words split by ;")
+    parser.add_argument("--emulator", default="", help="command in front of the program, words split by |")
     actions = parser.add_subparsers(dest="action", required=True)
     actions.add_parser("make").add_argument("case", choices=CASES)
     one = actions.add_parser("verify")

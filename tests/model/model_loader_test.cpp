@@ -164,7 +164,10 @@ TEST(RandomModel, HasATrainedNetsScale) {
     EXPECT_EQ(model.tensor("layer2.1.bn1.weight").f32()[0], 1.0f);
     double sum = 0, squares = 0;
     const auto weights = model.tensor("layer3.0.conv2.weight").f32();
-    for (const double w : weights) sum += w, squares += w * w;
+    for (const float weight : weights) {
+      const double w = static_cast<double>(weight);
+      sum += w, squares += w * w;
+    }
     const double fan_in = static_cast<double>(weights.size()) / 256;
     EXPECT_NEAR(sum / static_cast<double>(weights.size()), 0, 1e-4);
     EXPECT_NEAR(squares / static_cast<double>(weights.size()) * fan_in, 1, 0.01);

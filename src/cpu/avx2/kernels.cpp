@@ -18,11 +18,13 @@ struct Avx2 {
   static RESNET_INLINE void store_unaligned(float* p, Vec v) { _mm256_storeu_ps(p, v); }
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
-  static RESNET_INLINE Vec broadcast(const float* p) { return _mm256_broadcast_ss(p); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
-  static RESNET_INLINE Vec accumulate(Vec acc, Vec a, Vec b) {
-    asm("vfmadd231ps %2, %1, %0" : "+x"(acc) : "x"(a), "x"(b));
-    return acc;
+  // acc[v] += w[v] * x. Spelled out: left to itself GCC folds the weights' loads into the multiplications and
+  // reads them once for every pixel.
+  template <int V>
+  static RESNET_INLINE void accumulate(Vec* acc, const float* x, const Vec* w) {
+    const Vec value = _mm256_broadcast_ss(x);
+    for (int v = 0; v < V; ++v) asm("vfmadd231ps %2, %1, %0" : "+x"(acc[v]) : "x"(value), "x"(w[v]));
   }
   static RESNET_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
   static RESNET_INLINE Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }

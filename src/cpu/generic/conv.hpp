@@ -153,7 +153,7 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
       const bool finish = first + chunk_count == blocks;
       for (int oc_tile = my_channels.begin; oc_tile < my_channels.end; ++oc_tile) {
         const int oc = oc_tile * kTileChannels;
-        const TileLoop<S> loop{.blocks = chunk_count,
+        TileLoop<S> loop{.blocks = chunk_count,
                                .block_stride = in.plane,
                                .kernel_h = a.kernel,
                                .kernel_w = a.kernel,
@@ -170,6 +170,8 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
         const std::ptrdiff_t in_offset = in.plane * first;
         for (int t = 0; t < count; ++t) {
           const TilePlace<S>& p = places[t];
+          // Packed weights are read front to back: what comes next lies right behind this tile.
+          share_prefetch<S>(loop, w + chunk_k * kTileChannels, chunk_count * taps, t, count);
           kernels[p.pixels](loop, p.in + in_offset, w, p.out + out_offset,
                             finish && p.residual ? p.residual + res_offset : nullptr);
         }

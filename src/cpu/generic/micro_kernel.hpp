@@ -3,9 +3,11 @@
 //   out[p][oc] = Σ_k in[p, k] · w[k][oc]
 //
 // R · V accumulators live in registers; each step of k loads V weight vectors and broadcasts R input
-// values, for R · V fused multiply-adds. Per step that is R + V loads against R · V FMAs: on AVX2 (6 x 2)
-// 8 loads for 12 FMAs, on AVX-512 (14 x 2) 16 for 28, so with weights and input in L1 the two FMA
-// ports are the bound. All pixel offsets are compile-time constants, so a tile needs one input pointer.
+// values, for R · V fused multiply-adds: on AVX2 (6 x 2) 8 loads for 12 FMAs. AVX-512 (14 x 2) broadcasts
+// inside the FMA: a load more, but 30 instructions a step instead of 44, which counts where another
+// hardware thread takes half of the core's issue slots (there the separate broadcast held the 1x1 layers at
+// 55-60 % of the roof). With weights and input in L1 the two FMA ports are the bound. All pixel offsets are
+// compile-time constants, so a tile needs one input pointer.
 //
 // Direct convolution, Winograd's products, the stem and the fully connected layer all run on it; they
 // differ in the strides of `in` and in how many consecutive values an (input block, tap) pair holds.
@@ -49,11 +51,24 @@ struct TileLoop {
   const float* bias;
   std::ptrdiff_t residual_plane_stride;
   bool relu;
-  // Prefetches, in floats ahead of what is read; 0: none. The weights of the next tile come from L3 or memory
-  // in one stream, the next input from L2: neither is fetched in time without being asked for.
-  std::ptrdiff_t weights_ahead = 0;
+  // What the next tiles will read, fetched while this one computes: weights come from L3 or memory in one
+  // stream, the next input from L2, and neither is there in time without being asked for. `prefetch_lines`
+  // cache lines from `prefetch` on for every channel block and tap; the input `input_ahead` floats ahead (0:
+  // none).
+  const float* prefetch = nullptr;
+  int prefetch_lines = 0;
   std::ptrdiff_t input_ahead = 0;
 };
+
+// Tile t of `tiles` fetches its share of the next tile's weights, which lie at `next`: `steps` (channel blocks
+// x taps) matrices of L x (V · L) floats.
+template <class S>
+RESNET_INLINE void share_prefetch(TileLoop<S>& loop, const float* next, int steps, int t, int tiles) {
+  constexpr int kStepLines = S::kLanes * S::kTileVectors * S::kLanes / kCacheLine;
+  const int lines = (kStepLines + tiles - 1) / tiles;
+  loop.prefetch = next + static_cast<std::ptrdiff_t>(t) * steps * lines * kCacheLine;
+  loop.prefetch_lines = t * lines < kStepLines ? lines : 0;
+}
 
 // Inner: consecutive k of one (block, tap): L lanes of a blocked activation, or the 7 columns of the
 // stem's kernel. PixelStride: floats between the inputs of neighbouring output pixels.
@@ -81,11 +96,14 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
       unroll<S, V>([&](auto v) __attribute__((always_inline)) { acc[p][v] = S::zero(); });
     });
   }
+  const float* next_weights = loop.prefetch;
   for (int block = 0; block < loop.blocks; ++block) {
     for (int kh = 0; kh < loop.kernel_h; ++kh) {
       const float* row = in + block * loop.block_stride + kh * loop.row_stride;
       for (int kw = 0; kw < loop.kernel_w; ++kw) {
         const float* x = row + kw * kLanes;
+        for (int line = 0; line < loop.prefetch_lines; ++line, next_weights += kCacheLine)
+          S::prefetch(next_weights);
         if (loop.input_ahead != 0) {
           for (int line = 0; line < R * PixelStride; line += kCacheLine)
             S::prefetch(x + loop.input_ahead + line);
@@ -93,16 +111,11 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
         for (int first = 0; first < Inner; first += kUnroll) {
           unroll<S, kUnroll>([&](auto i) __attribute__((always_inline)) {
             Vec weight[V];
-            for (int line = 0; line < V * kLanes; line += kCacheLine)
-              S::prefetch(w + loop.weights_ahead + i * V * kLanes + line);
             unroll<S, V>([&](auto v) __attribute__((always_inline)) {
               weight[v] = S::load(w + (i * V + v) * kLanes);
             });
             unroll<S, R>([&](auto p) __attribute__((always_inline)) {
-              const Vec value = S::broadcast(x + p * PixelStride + i);
-              unroll<S, V>([&](auto v) __attribute__((always_inline)) {
-                acc[p][v] = S::accumulate(acc[p][v], value, weight[v]);
-              });
+              S::template accumulate<V>(acc[p], x + p * PixelStride + i, weight);
             });
           });
           x += kUnroll;

@@ -226,11 +226,10 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
       for (int oc_tile = first_tile; oc_tile < last_tile; ++oc_tile) {
         const std::ptrdiff_t tile_floats = static_cast<std::ptrdiff_t>(count) * kLanes * kTileChannels;
         const float* w = weights + oc_tile * tile_floats;
+        loop.input_ahead = oc_tile + 1 == last_tile ? plane * blocks : 0;
         for (int t = 0; t < tiling.tiles; ++t) {
           const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(tiling.start(t)) * kLanes;
-          // Packed weights are read front to back: what comes next lies right behind this tile.
-          loop.weights_ahead = t == 0 ? tile_floats : 0;
-          loop.input_ahead = oc_tile + 1 == last_tile ? plane * blocks : 0;
+          share_prefetch<S>(loop, w + tile_floats, count, t, tiling.tiles);
           kernels[tiling.size(t)](loop, v + first * plane + offset, w,
                                   products + oc_tile * S::kTileVectors * plane + offset, nullptr);
         }

@@ -19,9 +19,12 @@ struct Portable {
   }
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
-  static RESNET_INLINE Vec broadcast(const float* p) { return set(*p); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
-  static RESNET_INLINE Vec accumulate(Vec acc, Vec a, Vec b) { return fma(a, b, acc); }
+  template <int V>
+  static RESNET_INLINE void accumulate(Vec* acc, const float* x, const Vec* w) {
+    const Vec value = set(*x);
+    for (int v = 0; v < V; ++v) acc[v] = fma(value, w[v], acc[v]);
+  }
   static RESNET_INLINE Vec add(Vec a, Vec b) { return a + b; }
   static RESNET_INLINE Vec sub(Vec a, Vec b) { return a - b; }
   static RESNET_INLINE Vec mul(Vec a, Vec b) { return a * b; }
