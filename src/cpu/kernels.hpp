@@ -42,15 +42,15 @@ struct ConvArgs {
   std::size_t l2_bytes = 0;  // cache to block for
 };
 
-// The stem's convolution: 7x7, stride 2, padding 3, from a zero-padded planar image.
+// The stem's convolution: 7x7, stride 2, padding 3.
 struct StemArgs {
-  const float* image = nullptr;    // [N][3][H + 6][padded width]: pad_image()'s output
-  int n = 0, h = 0, w = 0;         // of the unpadded image
+  const float* image = nullptr;    // stem_input()'s output
+  int n = 0, h = 0, w = 0;         // of the image
   const float* weights = nullptr;  // from pack_stem()
-  const float* scale = nullptr;    // bn1 as fma(acc, scale, shift); both null: raw accumulators
+  const float* scale = nullptr;    // stem_fused: bn1 as fma(acc, scale, shift)
   const float* shift = nullptr;
   Activation out = {};       // conv1's (stem_conv) or maxpool's (stem_fused) output
-  float* scratch = nullptr;  // stem_fused: stem_scratch_floats() for each member
+  float* scratch = nullptr;  // stem_scratch_floats() for each member
 };
 
 // A 3x3, stride 1, padding 1 convolution by Winograd's minimal filtering, F(m x m, 3 x 3): `points`
@@ -92,8 +92,8 @@ struct KernelTable {
   void (*winograd_input)(const WinogradArgs&, int rank, int size);
   void (*winograd_gemm)(const WinogradArgs&, int rank, int size);
   void (*winograd_output)(const WinogradArgs&, int rank, int size);
-  int (*padded_image_width)(int w);
-  void (*pad_image)(const float* nchw, int n, int h, int w, float* padded, int rank, int size);
+  std::size_t (*stem_image_floats)(int h, int w);  // of each image
+  void (*stem_input)(const float* nchw, int n, int h, int w, float* image, int rank, int size);
   std::size_t (*stem_scratch_floats)(int w);
   void (*stem_conv)(const StemArgs&, int rank, int size);
   void (*stem_fused)(const StemArgs&, int rank, int size);  // + bn1, relu, maxpool

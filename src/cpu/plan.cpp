@@ -160,33 +160,33 @@ class Builder {
     const bool fused = options_.end > kMaxPool && !options_.every_module;
     const int channels = architecture_.modules()[0].out_channels;
     const int conv_h = stem_side(h_), conv_w = stem_side(w_);
-    const std::size_t image_floats =
-        static_cast<std::size_t>(n_) * 3 * (h_ + 6) * static_cast<std::size_t>(k_.padded_image_width(w_));
+    const std::size_t image_floats = Arena::padded(static_cast<std::size_t>(n_) * k_.stem_image_floats(h_, w_));
     const std::size_t member_floats = Arena::padded(k_.stem_scratch_floats(w_));
-    float* image =
-        reserve(scratch, Arena::padded(image_floats) + (fused ? member_floats * options_.threads : 0));
+    float* image = reserve(scratch, image_floats + member_floats * options_.threads);
+    float* members = image ? image + image_floats : nullptr;
     StemArgs args{.image = image, .n = n_, .h = h_, .w = w_, .weights = layers_.stem.weights};
-    add(0, "input", "pad_image", 0, [k = &k_, args](const Team& team, const Call& call) {
-      k->pad_image(call.input, args.n, args.h, args.w, const_cast<float*>(args.image), team.rank(),
-                   team.size());
+    add(0, "input", "stem_input", 0, [k = &k_, args, image](const Team& team, const Call& call) {
+      k->stem_input(call.input, args.n, args.h, args.w, image, team.rank(), team.size());
     });
     const std::int64_t macs = n_ * architecture_.macs(0, h_, w_);
     if (fused) {
       args.scale = layers_.stem.scale, args.shift = layers_.stem.shift;
       args.out = activation(a, n_, channels, stem_side(conv_h), stem_side(conv_w), input_halo(kMaxPool + 1));
-      float* rows = image ? image + Arena::padded(image_floats) : nullptr;
-      add(kMaxPool, "stem", "stem_fused", macs,
-          [k = &k_, args, rows, member_floats](const Team& team, const Call&) {
+      add(kMaxPool, "stem", "winograd_f3x3_fused", macs,
+          [k = &k_, args, members, member_floats](const Team& team, const Call&) {
             StemArgs mine = args;
-            mine.scratch = rows + member_floats * team.rank();
+            mine.scratch = members + member_floats * team.rank();
             k->zero_halo(mine.out, team.rank(), team.size());
             k->stem_fused(mine, team.rank(), team.size());
           });
       return {args.out, kMaxPool + 1};
     }
     args.out = activation(a, n_, channels, conv_h, conv_w, 0);
-    add(0, "conv1", "stem_7x7_s2", macs,
-        [k = &k_, args](const Team& team, const Call&) { k->stem_conv(args, team.rank(), team.size()); });
+    add(0, "conv1", "winograd_f3x3", macs, [k = &k_, args, members, member_floats](const Team& team, const Call&) {
+      StemArgs mine = args;
+      mine.scratch = members + member_floats * team.rank();
+      k->stem_conv(mine, team.rank(), team.size());
+    });
     if (options_.every_module) add_module_output(0, args.out);
     return {args.out, 1};
   }

@@ -172,7 +172,7 @@ TEST(NetworkKernels, TheTraceNamesWhatRan) {
   const Shape shape{1, 3, 64, 64};
   std::vector<float> logits(kClasses);
   session.run(test::random_values(shape.numel(), 1), shape, logits, &trace);
-  EXPECT_EQ(kernels["stem"], "stem_fused");
+  EXPECT_EQ(kernels["stem"], "winograd_f3x3_fused");
   EXPECT_EQ(kernels["layer1.0.conv1"], "direct_1x1");
   EXPECT_EQ(kernels["layer1.0.conv2"], "winograd_f4x4");
   EXPECT_EQ(kernels["layer4.1.conv2"], "winograd_f2x2");

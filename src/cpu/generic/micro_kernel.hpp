@@ -70,14 +70,13 @@ RESNET_INLINE void share_prefetch(TileLoop<S>& loop, const float* next, int step
   loop.prefetch_lines = t * lines < kStepLines ? lines : 0;
 }
 
-// Inner: consecutive k of one (block, tap): L lanes of a blocked activation, or the 7 columns of the
-// stem's kernel. PixelStride: floats between the inputs of neighbouring output pixels.
+// Inner: consecutive k of one (block, tap): L lanes of a blocked activation, or the stem's 12 phases. PixelStride: floats between the inputs of neighbouring output pixels.
 template <class S, int R, int PixelStride, int Inner>
 void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, float* out,
                   const float* residual) {
   using Vec = typename S::Vec;
   constexpr int kLanes = S::kLanes, V = S::kTileVectors;
-  constexpr int kUnroll = Inner < 8 ? Inner : 8;
+  constexpr int kUnroll = Inner <= 12 ? Inner : 8;
   static_assert(Inner % kUnroll == 0);
   for (int line = 0; line < R * kLanes; line += kCacheLine) {
     unroll<S, V>([&](auto v) __attribute__((always_inline)) {

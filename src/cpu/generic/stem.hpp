@@ -1,90 +1,234 @@
 // The stem: 7x7 convolution of stride 2 on three planes, alone or fused with bn1, ReLU and the 3x3 max pool.
 //
-// The image is copied once into planes with a border of 3 zeros, so that the micro-kernel walks rows
-// without looking at borders; its innermost k is the kernel's column (Inner = 7, neighbouring outputs 2
-// floats apart). Fused, a member keeps three convolution rows of all channels (86 KiB on AVX2) and emits a
-// pooled row for every two of them, so that the 3.2 MB of conv1's output never leave L2.
+// A convolution of stride 2 is the sum of four of stride 1, one for each phase (parity of row and column) of the
+// image:  y[o] = Σ_s x[2(o+s)−3] g[2s] + Σ_s x[2(o+s)−2] g[2s+1],  4 and 3 taps a dimension. All four run as
+// Winograd's F(3x3, 4x4) (Lavin & Gray 2016) at the points 0, ±√2, ±√½, ∞ of winograd.hpp, whose Bᵀ it shares;
+// the phases are summed as channels, 3 planes x 4 phases = 12 values of k:
+//
+//   stem_input   image → phases, [rows][columns][12, padded to vectors]
+//   each row of 3x3 tiles: V = Bᵀ d B of every tile; 36 products with k = 12; Aᵀ m A, bn1, ReLU → 3 rows
+//
+// 36 · 12 products for 9 outputs instead of 9 · 147: 0.33 of the direct convolution's. V, the products of one tile
+// of output channels and the rows that the pool still needs (350 KiB on AVX2, 430 KiB on AVX-512, at 224x224)
+// stay in L2; the 3.2 MB of conv1's output never leave it.
 #pragma once
 
-#include "cpu/generic/conv.hpp"
+#include "cpu/generic/winograd.hpp"
 
 namespace resnet::cpu::generic {
 
-inline constexpr int kStemKernel = 7, kStemPadding = 3, kStemInputs = 3;
+inline constexpr int kStemKernel = 7, kStemPadding = 3, kStemInputs = 3, kStemChannels = 64;
+inline constexpr int kStemTile = 3, kStemAlpha = 6, kStemPoints = kStemAlpha * kStemAlpha;
+inline constexpr int kStemK = kStemInputs * 4;
+inline constexpr int kStemRing = 2 * kStemTile;  // conv1 rows that the pool keeps: the last two rows of tiles
+
+template <class S>
+inline constexpr int kStemDepth = (kStemK + S::kLanes - 1) / S::kLanes * S::kLanes;
 
 template <class S>
 RESNET_INLINE int stem_side(int side) {
   return (side + 2 * kStemPadding - kStemKernel) / 2 + 1;
 }
-
 template <class S>
-int padded_image_width(int w) {
-  return w + 2 * kStemPadding;
+RESNET_INLINE int stem_tiles(int side) {
+  return (stem_side<S>(side) + kStemTile - 1) / kStemTile;
+}
+// Rows or columns of a phase: what all tiles read.
+template <class S>
+RESNET_INLINE int stem_phase_side(int side) {
+  return kStemTile * stem_tiles<S>(side) + kStemAlpha - kStemTile;
 }
 
 template <class S>
-void pad_image(const float* nchw, int n, int h, int w, float* padded, int rank, int size) {
-  const int padded_w = padded_image_width<S>(w), padded_h = h + 2 * kStemPadding;
-  const Share<S> share(static_cast<std::int64_t>(n) * kStemInputs * padded_h, rank, size);
+std::size_t stem_image_floats(int h, int w) {
+  return static_cast<std::size_t>(stem_phase_side<S>(h)) * stem_phase_side<S>(w) * kStemDepth<S>;
+}
+
+// The phases of N images, [N][rows][columns][depth]: value 4c + 2·dy + dx of (y, x) is plane c at
+// (2y + dy − 3, 2x + dx − 3), zero outside.
+template <class S>
+void stem_input(const float* nchw, int n, int h, int w, float* image, int rank, int size) {
+  constexpr int kDepth = kStemDepth<S>;
+  const int rows = stem_phase_side<S>(h), columns = stem_phase_side<S>(w);
+  const Share<S> share(static_cast<std::int64_t>(n) * rows, rank, size);
   for (int unit = share.begin; unit < share.end; ++unit) {
-    const int plane = unit / padded_h, y = unit % padded_h - kStemPadding;
-    float* to = padded + static_cast<std::ptrdiff_t>(unit) * padded_w;
-    const bool inside = y >= 0 && y < h;
-    const float* from = nchw + (static_cast<std::ptrdiff_t>(plane) * h + (inside ? y : 0)) * w;
-    for (int x = 0; x < kStemPadding; ++x) to[x] = to[kStemPadding + w + x] = 0;
-    for (int x = 0; x < w; ++x) to[kStemPadding + x] = inside ? from[x] : 0;
-  }
-}
-
-template <class S>
-std::size_t packed_stem_floats(int oc) {
-  return static_cast<std::size_t>(kStemInputs) * kStemKernel * kStemKernel * channel_tiles<S>(oc) *
-         S::kTileVectors * S::kLanes;
-}
-
-// [oc tile][input channel][kernel row][kernel column][V · L]
-template <class S>
-void pack_stem(const float* oihw, int oc, float* packed) {
-  constexpr int kTileChannels = S::kTileVectors * S::kLanes, kK = kStemInputs * kStemKernel * kStemKernel;
-  for (int tile = 0; tile < channel_tiles<S>(oc); ++tile) {
-    for (int k = 0; k < kK; ++k) {
-      for (int o = 0; o < kTileChannels; ++o) {
-        const int channel = tile * kTileChannels + o;
-        *packed++ = channel < oc ? oihw[channel * kK + k] : 0;
+    const int picture = unit / rows, row = unit % rows;
+    float* to = image + static_cast<std::ptrdiff_t>(unit) * columns * kDepth;
+    for (int i = 0; i < columns * kDepth; ++i) to[i] = 0;
+    for (int plane = 0; plane < kStemInputs; ++plane) {
+      for (int dy = 0; dy < 2; ++dy) {
+        const int y = 2 * row + dy - kStemPadding;
+        if (y < 0 || y >= h) continue;
+        const float* from = nchw + ((static_cast<std::ptrdiff_t>(picture) * kStemInputs + plane) * h + y) * w;
+        for (int dx = 0; dx < 2; ++dx) {
+          const int shift = dx - kStemPadding;
+          for (int x = (1 - shift) / 2; x < columns && 2 * x + shift < w; ++x)
+            to[x * kDepth + 4 * plane + 2 * dy + dx] = from[2 * x + shift];
+        }
       }
     }
   }
 }
 
-// One row of conv1's output, all channels; neighbouring channel blocks are `plane` floats apart in `to`.
 template <class S>
-void stem_row(const StemArgs& a, int n, int row, float* to, std::ptrdiff_t plane, bool relu) {
-  constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes;
-  constexpr int kK = kStemInputs * kStemKernel * kStemKernel;
-  const MicroKernel<S>* kernels = micro_kernels<S, 2, kStemKernel>();
-  const int padded_w = padded_image_width<S>(a.w), padded_h = a.h + 2 * kStemPadding;
-  const Tiling<S> tiling(stem_side<S>(a.w));
-  const float* in = a.image + (static_cast<std::ptrdiff_t>(n) * kStemInputs * padded_h + 2 * row) * padded_w;
-  for (int tile = 0; tile < channel_tiles<S>(a.out.c); ++tile) {
-    const int oc = tile * kTileChannels;
-    const TileLoop<S> loop{.blocks = kStemInputs,
-                           .block_stride = static_cast<std::ptrdiff_t>(padded_h) * padded_w,
-                           .kernel_h = kStemKernel,
-                           .kernel_w = 1,
-                           .row_stride = padded_w,
-                           .plane_stride = plane,
-                           .accumulate = false,
-                           .finish = true,
-                           .scale = a.scale ? a.scale + oc : nullptr,
-                           .bias = a.shift ? a.shift + oc : nullptr,
-                           .residual_plane_stride = 0,
-                           .relu = relu};
-    const float* w = a.weights + static_cast<std::ptrdiff_t>(tile) * kK * kTileChannels;
-    for (int t = 0; t < tiling.tiles; ++t) {
-      kernels[tiling.size(t)](
-          loop, in + 2 * tiling.start(t), w,
-          to + tile * S::kTileVectors * plane + static_cast<std::ptrdiff_t>(tiling.start(t)) * kLanes,
-          nullptr);
+std::size_t packed_stem_floats(int oc) {
+  return static_cast<std::size_t>(kStemPoints) * kStemK * channel_tiles<S>(oc) * S::kTileVectors * S::kLanes;
+}
+
+// One dimension of G g for 4 taps: the rows (1, p, p², p³) / N_p and (0, 0, 0, 1).
+template <class S>
+RESNET_INLINE void transform_stem_weights(const double* g, int tap_step, double* u, int step) {
+  constexpr double kA = 1.41421356237309504880, kB = 0.70710678118654752440;
+  const double g0 = g[0], g1 = g[tap_step], g2 = g[2 * tap_step], g3 = g[3 * tap_step];
+  const double even_a = (g0 + 2 * g2) / 6, odd_a = kA * (g1 + 2 * g3) / 6;
+  const double even_b = (g0 + 0.5 * g2) / -1.5, odd_b = kB * (g1 + 0.5 * g3) / -1.5;
+  u[0] = g0;
+  u[step] = even_a + odd_a;
+  u[2 * step] = even_a - odd_a;
+  u[3 * step] = even_b + odd_b;
+  u[4 * step] = even_b - odd_b;
+  u[5 * step] = g3;
+}
+
+// [oc tile][point][12][V · L]
+template <class S>
+void pack_stem(const float* oihw, int oc, float* packed) {
+  constexpr int kTileChannels = S::kTileVectors * S::kLanes, kTaps = 4;
+  for (int channel = 0; channel < channel_tiles<S>(oc) * kTileChannels; ++channel) {
+    float* to = packed + static_cast<std::ptrdiff_t>(channel / kTileChannels) * kStemPoints * kStemK * kTileChannels +
+                channel % kTileChannels;
+    for (int k = 0; k < kStemK; ++k) {
+      const int plane = k / 4, dy = k / 2 % 2, dx = k % 2;
+      double g[kTaps * kTaps] = {}, columns[kStemAlpha * kTaps], u[kStemPoints];
+      if (channel < oc) {
+        const float* kernel = oihw + (static_cast<std::ptrdiff_t>(channel) * kStemInputs + plane) * kStemKernel * kStemKernel;
+        for (int y = 0; 2 * y + dy < kStemKernel; ++y) {
+          for (int x = 0; 2 * x + dx < kStemKernel; ++x)
+            g[y * kTaps + x] = static_cast<double>(kernel[(2 * y + dy) * kStemKernel + 2 * x + dx]);
+        }
+      }
+      for (int x = 0; x < kTaps; ++x) transform_stem_weights<S>(g + x, kTaps, columns + x, kTaps);
+      for (int y = 0; y < kStemAlpha; ++y)
+        transform_stem_weights<S>(columns + y * kTaps, 1, u + y * kStemAlpha, 1);
+      for (int p = 0; p < kStemPoints; ++p)
+        to[(static_cast<std::ptrdiff_t>(p) * kStemK + k) * kTileChannels] = static_cast<float>(u[p]);
+    }
+  }
+}
+
+// Where a member works: V [point][tile][depth], the products of one tile of output channels
+// [point][vector][tile][L], and for the pool kStemRing rows of conv1, [row][channel block][width][L].
+template <class S>
+struct StemScratch {
+  float *v, *products, *ring;
+  static std::size_t v_floats(int tiles) {
+    return static_cast<std::size_t>(kStemPoints) * tiles * kStemDepth<S>;
+  }
+  static std::size_t products_floats(int tiles) {
+    return static_cast<std::size_t>(kStemPoints) * tiles * S::kTileVectors * S::kLanes;
+  }
+  StemScratch(float* memory, int w)
+      : v(memory), products(v + v_floats(stem_tiles<S>(w))), ring(products + products_floats(stem_tiles<S>(w))) {}
+};
+
+template <class S>
+std::size_t stem_scratch_floats(int w) {
+  const int tiles = stem_tiles<S>(w);
+  return StemScratch<S>::v_floats(tiles) + StemScratch<S>::products_floats(tiles) +
+         static_cast<std::size_t>(kStemRing) * kStemChannels * stem_side<S>(w);
+}
+
+// V of one row of tiles.
+template <class S>
+void stem_transform(const StemArgs& a, int n, int tile_row, float* v) {
+  using Vec = typename S::Vec;
+  constexpr int kLanes = S::kLanes, kDepth = kStemDepth<S>;
+  const int tiles = stem_tiles<S>(a.w), columns = stem_phase_side<S>(a.w);
+  const float* corner = a.image + n * stem_image_floats<S>(a.h, a.w) +
+                        static_cast<std::ptrdiff_t>(tile_row) * kStemTile * columns * kDepth;
+  for (int t = 0; t < tiles; ++t, corner += kStemTile * kDepth) {
+    for (int part = 0; part < kDepth; part += kLanes) {
+      Vec d[kStemPoints];
+      for (int y = 0; y < kStemAlpha; ++y) {
+        unroll<S, kStemAlpha>([&](auto x) __attribute__((always_inline)) {
+          d[y * kStemAlpha + x] =
+              S::load(corner + (static_cast<std::ptrdiff_t>(y) * columns + x) * kDepth + part);
+        });
+        transform_input<S, 4>(d + y * kStemAlpha, 1);
+      }
+      unroll<S, kStemAlpha>([&](auto x) __attribute__((always_inline)) {
+        transform_input<S, 4>(d + x, kStemAlpha);
+        unroll<S, kStemAlpha>([&](auto y) __attribute__((always_inline)) {
+          S::store(v + (static_cast<std::ptrdiff_t>(y * kStemAlpha + x) * tiles + t) * kDepth + part,
+                   d[y * kStemAlpha + x]);
+        });
+      });
+    }
+  }
+}
+
+// One row of tiles: up to three rows of conv1's output, bn1 and ReLU applied where the arguments have them.
+// rows[y] is the first pixel of channel block 0, or null below the image; neighbouring channel blocks are `plane`
+// floats apart.
+template <class S>
+void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>& scratch, float* const rows[kStemTile],
+                   std::ptrdiff_t plane) {
+  using Vec = typename S::Vec;
+  constexpr int kLanes = S::kLanes, V = S::kTileVectors, kTileChannels = V * kLanes, kDepth = kStemDepth<S>;
+  const MicroKernel<S>* kernels = micro_kernels<S, kDepth, kStemK>();
+  const int tiles = stem_tiles<S>(a.w), width = stem_side<S>(a.w);
+  const Tiling<S> tiling(tiles);
+  stem_transform<S>(a, n, tile_row, scratch.v);
+  const TileLoop<S> loop{.blocks = 1,
+                         .block_stride = 0,
+                         .kernel_h = 1,
+                         .kernel_w = 1,
+                         .row_stride = 0,
+                         .plane_stride = static_cast<std::ptrdiff_t>(tiles) * kLanes,
+                         .accumulate = false,
+                         .finish = false,
+                         .scale = nullptr,
+                         .bias = nullptr,
+                         .residual_plane_stride = 0,
+                         .relu = false};
+  for (int oc_tile = 0; oc_tile < channel_tiles<S>(a.out.c); ++oc_tile) {
+    for (int p = 0; p < kStemPoints; ++p) {
+      const float* w = a.weights + static_cast<std::ptrdiff_t>(oc_tile * kStemPoints + p) * kStemK * kTileChannels;
+      const float* v = scratch.v + static_cast<std::ptrdiff_t>(p) * tiles * kDepth;
+      float* products = scratch.products + static_cast<std::ptrdiff_t>(p) * tiles * kTileChannels;
+      for (int t = 0; t < tiling.tiles; ++t) {
+        const int first = tiling.start(t);
+        kernels[tiling.size(t)](loop, v + first * kDepth, w, products + first * kLanes, nullptr);
+      }
+    }
+    for (int vector = 0; vector < V; ++vector) {
+      const int channel = oc_tile * kTileChannels + vector * kLanes;
+      const std::ptrdiff_t offset = plane * (channel / kLanes);
+      const bool bn = a.scale != nullptr;
+      const Vec scale = bn ? S::load(a.scale + channel) : S::zero();
+      const Vec shift = bn ? S::load(a.shift + channel) : S::zero();
+      for (int t = 0; t < tiles; ++t) {
+        const float* from = scratch.products + (static_cast<std::ptrdiff_t>(vector) * tiles + t) * kLanes;
+        Vec y[kStemPoints];
+        for (int row = 0; row < kStemAlpha; ++row) {
+          unroll<S, kStemAlpha>([&](auto x) __attribute__((always_inline)) {
+            y[row * kStemAlpha + x] =
+                S::load(from + static_cast<std::ptrdiff_t>(row * kStemAlpha + x) * tiles * kTileChannels);
+          });
+          transform_output<S, kStemTile>(y + row * kStemAlpha, 1);
+        }
+        const int first = kStemTile * t, there = width - first < kStemTile ? width - first : kStemTile;
+        unroll<S, kStemTile>([&](auto x) __attribute__((always_inline)) {
+          transform_output<S, kStemTile>(y + x, kStemAlpha);
+          if (x >= there) return;
+          unroll<S, kStemTile>([&](auto row) __attribute__((always_inline)) {
+            if (!rows[row]) return;
+            Vec value = y[row * kStemAlpha + x];
+            if (bn) value = S::max(S::fma(value, scale, shift), S::zero());
+            S::store(rows[row] + offset + (first + x) * kLanes, value);
+          });
+        });
+      }
     }
   }
 }
@@ -92,10 +236,17 @@ void stem_row(const StemArgs& a, int n, int row, float* to, std::ptrdiff_t plane
 template <class S>
 void stem_conv(const StemArgs& a, int rank, int size) {
   const Strides<S> out(a.out);
-  const Share<S> share(static_cast<std::int64_t>(a.n) * a.out.h, rank, size);
+  const StemScratch<S> scratch(a.scratch, a.w);
+  const int tile_rows = stem_tiles<S>(a.h);
+  const Share<S> share(static_cast<std::int64_t>(a.n) * tile_rows, rank, size);
   for (int unit = share.begin; unit < share.end; ++unit) {
-    const int n = unit / a.out.h, row = unit % a.out.h;
-    stem_row<S>(a, n, row, pixel(a.out, out, n, row, 0), out.plane, false);
+    const int n = unit / tile_rows, tile_row = unit % tile_rows;
+    float* rows[kStemTile];
+    for (int i = 0; i < kStemTile; ++i) {
+      const int row = tile_row * kStemTile + i;
+      rows[i] = row < a.out.h ? pixel(a.out, out, n, row, 0) : nullptr;
+    }
+    stem_tile_row<S>(a, n, tile_row, scratch, rows, out.plane);
   }
 }
 
@@ -120,30 +271,29 @@ RESNET_INLINE void pool_row(const float* const rows[3], int w, float* to, int ou
 }
 
 template <class S>
-std::size_t stem_scratch_floats(int w) {
-  constexpr int kStemChannels = 64;
-  return static_cast<std::size_t>(3) * kStemChannels * stem_side<S>(w);
-}
-
-template <class S>
 void stem_fused(const StemArgs& a, int rank, int size) {
   constexpr int kLanes = S::kLanes;
   const Strides<S> out(a.out);
+  const StemScratch<S> scratch(a.scratch, a.w);
   const int conv_h = stem_side<S>(a.h), conv_w = stem_side<S>(a.w), blocks = a.out.c / kLanes;
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(conv_w) * kLanes, row_floats = plane * blocks;
-  // Row r of conv1 lies in slot r % 3.
-  const auto slot = [&](int row) { return a.scratch + row % 3 * row_floats; };
+  // Row r of conv1 lies in slot r % kStemRing; a pooled row needs the last row of tiles and one row before it.
+  const auto slot = [&](int row) { return scratch.ring + row % kStemRing * row_floats; };
   const Share<S> share(static_cast<std::int64_t>(a.n) * a.out.h, rank, size);
-  int last_n = -1, computed = -1;  // rows up to `computed` of image last_n are in their slots
+  int last_n = -1, next_tile_row = 0;
   for (int unit = share.begin; unit < share.end; ++unit) {
     const int n = unit / a.out.h, pooled = unit % a.out.h;
     const int first = 2 * pooled - 1 < 0 ? 0 : 2 * pooled - 1;
     const int last = 2 * pooled + 1 < conv_h ? 2 * pooled + 1 : conv_h - 1;
-    if (n != last_n) computed = first - 1, last_n = n;
-    for (int row = computed + 1 < first ? first : computed + 1; row <= last; ++row) {
-      stem_row<S>(a, n, row, slot(row), plane, true);
+    if (n != last_n) next_tile_row = first / kStemTile, last_n = n;
+    for (; next_tile_row <= last / kStemTile; ++next_tile_row) {
+      float* rows[kStemTile];
+      for (int i = 0; i < kStemTile; ++i) {
+        const int row = next_tile_row * kStemTile + i;
+        rows[i] = row < conv_h ? slot(row) : nullptr;
+      }
+      stem_tile_row<S>(a, n, next_tile_row, scratch, rows, plane);
     }
-    computed = last;
     for (int block = 0; block < blocks; ++block) {
       const float* rows[3];
       for (int i = 0; i < 3; ++i) {

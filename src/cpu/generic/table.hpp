@@ -1,7 +1,9 @@
 // The kernel table of one instruction set.
 #pragma once
 
+#include "cpu/generic/conv.hpp"
 #include "cpu/generic/elementwise.hpp"
+#include "cpu/generic/stem.hpp"
 #include "cpu/generic/winograd.hpp"
 
 namespace resnet::cpu::generic {
@@ -22,8 +24,8 @@ constexpr KernelTable make_table(std::string_view isa) {
           .winograd_input = winograd_input<S>,
           .winograd_gemm = winograd_gemm<S>,
           .winograd_output = winograd_output<S>,
-          .padded_image_width = padded_image_width<S>,
-          .pad_image = pad_image<S>,
+          .stem_image_floats = stem_image_floats<S>,
+          .stem_input = stem_input<S>,
           .stem_scratch_floats = stem_scratch_floats<S>,
           .stem_conv = stem_conv<S>,
           .stem_fused = stem_fused<S>,

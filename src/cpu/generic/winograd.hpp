@@ -52,6 +52,12 @@ RESNET_INLINE void transform_output(typename S::Vec* y, int step) {
     const Vec sum = S::add(at(1), at(2)), difference = S::sub(at(1), at(2));
     at(0) = S::add(at(0), sum);
     at(1) = S::add(difference, at(3));
+  } else if constexpr (M == 3) {
+    const Vec sum_a = S::add(at(1), at(2)), difference_a = S::sub(at(1), at(2));
+    const Vec sum_b = S::add(at(3), at(4)), difference_b = S::sub(at(3), at(4));
+    at(0) = S::add(S::add(at(0), sum_a), sum_b);
+    at(1) = S::fma(S::set(kSqrt2), difference_a, S::mul(S::set(kSqrtHalf), difference_b));
+    at(2) = S::fma(S::set(2.0f), sum_a, S::fma(S::set(0.5f), sum_b, at(5)));
   } else {
     const Vec sum_a = S::add(at(1), at(2)), difference_a = S::sub(at(1), at(2));
     const Vec sum_b = S::add(at(3), at(4)), difference_b = S::sub(at(3), at(4));
