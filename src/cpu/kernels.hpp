@@ -100,6 +100,7 @@ struct KernelTable {
   void (*scale_shift)(const Activation& in, const float* scale, const float* shift, const Activation& out,
                       int rank, int size);
   void (*relu)(const Activation& in, const Activation& out, int rank, int size);
+  void (*subsample)(const PoolArgs&, int rank, int size);  // every second pixel of every second row
   void (*max_pool)(const PoolArgs&, int rank, int size);
   // Mean over each plane. `out` is [1][C/L][1][N][L]: images as pixels, ready for the fully connected
   // layer, which is a 1x1 convolution of it.

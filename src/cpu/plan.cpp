@@ -244,18 +244,25 @@ class Builder {
     const std::int64_t macs = static_cast<std::int64_t>(out.n) * out.h * out.w * spec.out_channels *
                               spec.in_channels * spec.kernel * spec.kernel;
     if (layer.algorithm == Algorithm::direct) {
-      const ConvArgs args{.in = in,
+      const bool subsampled = spec.kernel == 1 && spec.stride == 2;
+      const Activation from = subsampled ? activation(scratch, in.n, in.c, out.h, out.w, 0) : in;
+      const ConvArgs args{.in = from,
                           .out = out,
                           .weights = layer.weights,
                           .kernel = spec.kernel,
-                          .stride = spec.stride,
+                          .stride = subsampled ? 1 : spec.stride,
                           .padding = spec.padding,
                           .epilogue = epilogue,
                           .l2_bytes = l2_};
-      add(module, spec.conv, layer.kernel_name(), macs, [k = &k_, args](const Team& team, const Call&) {
-        k->zero_halo(args.out, team.rank(), team.size());
-        k->conv(args, team.rank(), team.size());
-      });
+      add(module, spec.conv, layer.kernel_name(), macs,
+          [k = &k_, args, in, subsampled](const Team& team, const Call&) {
+            k->zero_halo(args.out, team.rank(), team.size());
+            if (subsampled) {
+              k->subsample({in, args.in}, team.rank(), team.size());
+              team.barrier();
+            }
+            k->conv(args, team.rank(), team.size());
+          });
     } else {
       const int tile = layer.algorithm == Algorithm::winograd_f2 ? 2 : 4;
       add_winograd(module, layer, tile, {in, out, tile, layer.weights, epilogue}, macs);

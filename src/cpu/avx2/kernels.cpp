@@ -19,12 +19,13 @@ struct Avx2 {
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
-  // acc[v] += w[v] * x. Spelled out: left to itself GCC folds the weights' loads into the multiplications and
-  // reads them once for every pixel.
-  template <int V>
-  static RESNET_INLINE void accumulate(Vec* acc, const float* x, const Vec* w) {
-    const Vec value = _mm256_broadcast_ss(x);
-    for (int v = 0; v < V; ++v) asm("vfmadd231ps %2, %1, %0" : "+x"(acc[v]) : "x"(value), "x"(w[v]));
+  // One input value for all lanes, and acc + factor * w. The latter is spelled out: left to itself GCC folds the
+  // weights' loads into the multiplications and reads them once for every pixel.
+  using Factor = Vec;
+  static RESNET_INLINE Factor factor(const float* x) { return _mm256_broadcast_ss(x); }
+  static RESNET_INLINE Vec accumulate(Vec acc, Factor x, Vec w) {
+    asm("vfmadd231ps %2, %1, %0" : "+x"(acc) : "x"(x), "x"(w));
+    return acc;
   }
   static RESNET_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
   static RESNET_INLINE Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }

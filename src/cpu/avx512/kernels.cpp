@@ -25,11 +25,13 @@ struct Avx512 {
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
-  // acc[v] += w[v] * x, the broadcast inside the FMA: left to itself GCC makes it an instruction of its own.
-  template <int V>
-  static RESNET_INLINE void accumulate(Vec* acc, const float* x, const Vec* w) {
-    for (int v = 0; v < V; ++v)
-      asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(acc[v]) : "v"(w[v]), "m"(*x));
+  // One input value for all lanes, and acc + factor * w. The broadcast is part of the multiplication, which has to
+  // be spelled out: left to itself GCC makes it an instruction of its own.
+  using Factor = const float*;
+  static RESNET_INLINE Factor factor(const float* x) { return x; }
+  static RESNET_INLINE Vec accumulate(Vec acc, Factor x, Vec w) {
+    asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(acc) : "v"(w), "m"(*x));
+    return acc;
   }
   static RESNET_INLINE Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
   static RESNET_INLINE Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }

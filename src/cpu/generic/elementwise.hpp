@@ -1,5 +1,5 @@
-// The operators that move or compare values but hardly compute: layout changes, bn1 and ReLU on their own
-// (sessions cut inside the stem), max pool, global average pool.
+// The operators that move or compare values but hardly compute: layout changes, subsampling, bn1 and ReLU on
+// their own (sessions cut inside the stem), max pool, global average pool.
 #pragma once
 
 #include "cpu/generic/stem.hpp"
@@ -36,6 +36,18 @@ void relu(const Activation& in, const Activation& out, int rank, int size) {
     float* to = pixel(out, os, n, y, 0) + block * os.plane;
     for (int x = 0; x < out.w * S::kLanes; x += S::kLanes)
       S::store(to + x, S::max(S::load(from + x), S::zero()));
+  });
+}
+
+// out[y][x] = in[2y][2x]: what a 1x1 convolution of stride 2 reads. Packed without gaps its rows make one long
+// row of pixels, as those of a 1x1 convolution of stride 1 do.
+template <class S>
+void subsample(const PoolArgs& a, int rank, int size) {
+  const Strides<S> in(a.in), out(a.out);
+  for_rows<S>(a.out, rank, size, [&](int n, int block, int y) {
+    const float* from = pixel(a.in, in, n, 2 * y, 0) + block * in.plane;
+    float* to = pixel(a.out, out, n, y, 0) + block * out.plane;
+    for (int x = 0; x < a.out.w; ++x) S::store(to + x * S::kLanes, S::load(from + 2 * x * S::kLanes));
   });
 }
 

@@ -114,7 +114,10 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
               weight[v] = S::load(w + (i * V + v) * kLanes);
             });
             unroll<S, R>([&](auto p) __attribute__((always_inline)) {
-              S::template accumulate<V>(acc[p], x + p * PixelStride + i, weight);
+              const auto value = S::factor(x + p * PixelStride + i);
+              unroll<S, V>([&](auto v) __attribute__((always_inline)) {
+                acc[p][v] = S::accumulate(acc[p][v], value, weight[v]);
+              });
             });
           });
           x += kUnroll;

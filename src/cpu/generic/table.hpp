@@ -31,6 +31,7 @@ constexpr KernelTable make_table(std::string_view isa) {
           .stem_fused = stem_fused<S>,
           .scale_shift = scale_shift<S>,
           .relu = relu<S>,
+          .subsample = subsample<S>,
           .max_pool = max_pool<S>,
           .global_average_pool = global_average_pool<S>,
           .to_blocked = to_blocked<S>,

@@ -20,11 +20,9 @@ struct Portable {
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
-  template <int V>
-  static RESNET_INLINE void accumulate(Vec* acc, const float* x, const Vec* w) {
-    const Vec value = set(*x);
-    for (int v = 0; v < V; ++v) acc[v] = fma(value, w[v], acc[v]);
-  }
+  using Factor = Vec;
+  static RESNET_INLINE Factor factor(const float* x) { return set(*x); }
+  static RESNET_INLINE Vec accumulate(Vec acc, Factor x, Vec w) { return fma(x, w, acc); }
   static RESNET_INLINE Vec add(Vec a, Vec b) { return a + b; }
   static RESNET_INLINE Vec sub(Vec a, Vec b) { return a - b; }
   static RESNET_INLINE Vec mul(Vec a, Vec b) { return a * b; }
