@@ -1,6 +1,6 @@
 // Every picture format: decode in full and by window, both orientations, with a small limit on pixels,
-// and hold the two ways to the same answer (RESNET_FUZZ_SAME_ANSWER). Not for HEIC: on damaged streams libde265
-// leaves parts of a picture as it found the memory, so that decoding twice differs now and then.
+// and hold the two ways to the same answer (RESNET_FUZZ_SAME_ANSWER). Not for HEIC: on damaged streams
+// libde265 leaves parts of a picture as it found the memory, so that decoding twice differs now and then.
 #include <cstddef>
 #include <cstdint>
 #include <cstring>

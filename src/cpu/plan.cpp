@@ -160,7 +160,8 @@ class Builder {
     const bool fused = options_.end > kMaxPool && !options_.every_module;
     const int channels = architecture_.modules()[0].out_channels;
     const int conv_h = stem_side(h_), conv_w = stem_side(w_);
-    const std::size_t image_floats = Arena::padded(static_cast<std::size_t>(n_) * k_.stem_image_floats(h_, w_));
+    const std::size_t image_floats =
+        Arena::padded(static_cast<std::size_t>(n_) * k_.stem_image_floats(h_, w_));
     const std::size_t member_floats = Arena::padded(k_.stem_scratch_floats(w_));
     float* image = reserve(scratch, image_floats + member_floats * options_.threads);
     float* members = image ? image + image_floats : nullptr;
@@ -182,11 +183,12 @@ class Builder {
       return {args.out, kMaxPool + 1};
     }
     args.out = activation(a, n_, channels, conv_h, conv_w, 0);
-    add(0, "conv1", "winograd_f3x3", macs, [k = &k_, args, members, member_floats](const Team& team, const Call&) {
-      StemArgs mine = args;
-      mine.scratch = members + member_floats * team.rank();
-      k->stem_conv(mine, team.rank(), team.size());
-    });
+    add(0, "conv1", "winograd_f3x3", macs,
+        [k = &k_, args, members, member_floats](const Team& team, const Call&) {
+          StemArgs mine = args;
+          mine.scratch = members + member_floats * team.rank();
+          k->stem_conv(mine, team.rank(), team.size());
+        });
     if (options_.every_module) add_module_output(0, args.out);
     return {args.out, 1};
   }

@@ -39,8 +39,8 @@ void relu(const Activation& in, const Activation& out, int rank, int size) {
   });
 }
 
-// out[y][x] = in[2y][2x]: what a 1x1 convolution of stride 2 reads. Packed without gaps its rows make one long
-// row of pixels, as those of a 1x1 convolution of stride 1 do.
+// out[y][x] = in[2y][2x]: what a 1x1 convolution of stride 2 reads. Packed without gaps its rows make one
+// long row of pixels, as those of a 1x1 convolution of stride 1 do.
 template <class S>
 void subsample(const PoolArgs& a, int rank, int size) {
   const Strides<S> in(a.in), out(a.out);

@@ -53,24 +53,28 @@ struct TileLoop {
   bool relu;
   // What the next tiles will read, fetched while this one computes: weights come from L3 or memory in one
   // stream, the next input from L2, and neither is there in time without being asked for. `prefetch_lines`
-  // cache lines from `prefetch` on for every channel block and tap; the input `input_ahead` floats ahead (0:
-  // none).
+  // cache lines from `prefetch` on into L1 for every channel block and tap, and into L2 what lies `l2_ahead`
+  // floats behind them (on Emerald Rapids a quarter faster on 512 channels than without, a tenth faster than
+  // L1 alone, 2026-11-21); the input `input_ahead` floats ahead (0: none).
   const float* prefetch = nullptr;
   int prefetch_lines = 0;
+  std::ptrdiff_t l2_ahead = 0;
   std::ptrdiff_t input_ahead = 0;
 };
 
-// Tile t of `tiles` fetches its share of the next tile's weights, which lie at `next`: `steps` (channel blocks
-// x taps) matrices of L x (V · L) floats.
+// Tile t of `tiles` fetches its share of the next tile's weights, which lie at `next`: `steps` (channel
+// blocks x taps) matrices of L x (V · L) floats.
 template <class S>
 RESNET_INLINE void share_prefetch(TileLoop<S>& loop, const float* next, int steps, int t, int tiles) {
   constexpr int kStepLines = S::kLanes * S::kTileVectors * S::kLanes / kCacheLine;
   const int lines = (kStepLines + tiles - 1) / tiles;
   loop.prefetch = next + static_cast<std::ptrdiff_t>(t) * steps * lines * kCacheLine;
   loop.prefetch_lines = t * lines < kStepLines ? lines : 0;
+  loop.l2_ahead = static_cast<std::ptrdiff_t>(steps) * kStepLines * kCacheLine;
 }
 
-// Inner: consecutive k of one (block, tap): L lanes of a blocked activation, or the stem's 12 phases. PixelStride: floats between the inputs of neighbouring output pixels.
+// Inner: consecutive k of one (block, tap): L lanes of a blocked activation, or the stem's 12 phases.
+// PixelStride: floats between the inputs of neighbouring output pixels.
 template <class S, int R, int PixelStride, int Inner>
 void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, float* out,
                   const float* residual) {
@@ -101,8 +105,10 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
       const float* row = in + block * loop.block_stride + kh * loop.row_stride;
       for (int kw = 0; kw < loop.kernel_w; ++kw) {
         const float* x = row + kw * kLanes;
-        for (int line = 0; line < loop.prefetch_lines; ++line, next_weights += kCacheLine)
+        for (int line = 0; line < loop.prefetch_lines; ++line, next_weights += kCacheLine) {
           S::prefetch(next_weights);
+          S::prefetch_l2(next_weights + loop.l2_ahead);
+        }
         if (loop.input_ahead != 0) {
           for (int line = 0; line < R * PixelStride; line += kCacheLine)
             S::prefetch(x + loop.input_ahead + line);

@@ -1,16 +1,16 @@
 // The stem: 7x7 convolution of stride 2 on three planes, alone or fused with bn1, ReLU and the 3x3 max pool.
 //
-// A convolution of stride 2 is the sum of four of stride 1, one for each phase (parity of row and column) of the
-// image:  y[o] = Σ_s x[2(o+s)−3] g[2s] + Σ_s x[2(o+s)−2] g[2s+1],  4 and 3 taps a dimension. All four run as
-// Winograd's F(3x3, 4x4) (Lavin & Gray 2016) at the points 0, ±√2, ±√½, ∞ of winograd.hpp, whose Bᵀ it shares;
-// the phases are summed as channels, 3 planes x 4 phases = 12 values of k:
+// A convolution of stride 2 is the sum of four of stride 1, one for each phase (parity of row and column) of
+// the image:  y[o] = Σ_s x[2(o+s)−3] g[2s] + Σ_s x[2(o+s)−2] g[2s+1],  4 and 3 taps a dimension. All four run
+// as Winograd's F(3x3, 4x4) (Lavin & Gray 2016) at the points 0, ±√2, ±√½, ∞ of winograd.hpp, whose Bᵀ it
+// shares; the phases are summed as channels, 3 planes x 4 phases = 12 values of k:
 //
 //   stem_input   image → phases, [rows][columns][12, padded to vectors]
 //   each row of 3x3 tiles: V = Bᵀ d B of every tile; 36 products with k = 12; Aᵀ m A, bn1, ReLU → 3 rows
 //
-// 36 · 12 products for 9 outputs instead of 9 · 147: 0.33 of the direct convolution's. V, the products of one tile
-// of output channels and the rows that the pool still needs (350 KiB on AVX2, 430 KiB on AVX-512, at 224x224)
-// stay in L2; the 3.2 MB of conv1's output never leave it.
+// 36 · 12 products for 9 outputs instead of 9 · 147: 0.33 of the direct convolution's. V, the products of one
+// tile of output channels and the rows that the pool still needs (350 KiB on AVX2, 430 KiB on AVX-512, at
+// 224x224) stay in L2; the 3.2 MB of conv1's output never leave it.
 #pragma once
 
 #include "cpu/generic/winograd.hpp"
@@ -23,7 +23,7 @@ inline constexpr int kStemK = kStemInputs * 4;
 inline constexpr int kStemRing = 2 * kStemTile;  // conv1 rows that the pool keeps: the last two rows of tiles
 
 template <class S>
-inline constexpr int kStemDepth = (kStemK + S::kLanes - 1) / S::kLanes * S::kLanes;
+inline constexpr int kStemDepth = (kStemK + S::kLanes - 1) / S::kLanes* S::kLanes;
 
 template <class S>
 RESNET_INLINE int stem_side(int side) {
@@ -95,13 +95,15 @@ template <class S>
 void pack_stem(const float* oihw, int oc, float* packed) {
   constexpr int kTileChannels = S::kTileVectors * S::kLanes, kTaps = 4;
   for (int channel = 0; channel < channel_tiles<S>(oc) * kTileChannels; ++channel) {
-    float* to = packed + static_cast<std::ptrdiff_t>(channel / kTileChannels) * kStemPoints * kStemK * kTileChannels +
+    float* to = packed +
+                static_cast<std::ptrdiff_t>(channel / kTileChannels) * kStemPoints * kStemK * kTileChannels +
                 channel % kTileChannels;
     for (int k = 0; k < kStemK; ++k) {
       const int plane = k / 4, dy = k / 2 % 2, dx = k % 2;
       double g[kTaps * kTaps] = {}, columns[kStemAlpha * kTaps], u[kStemPoints];
       if (channel < oc) {
-        const float* kernel = oihw + (static_cast<std::ptrdiff_t>(channel) * kStemInputs + plane) * kStemKernel * kStemKernel;
+        const float* kernel =
+            oihw + (static_cast<std::ptrdiff_t>(channel) * kStemInputs + plane) * kStemKernel * kStemKernel;
         for (int y = 0; 2 * y + dy < kStemKernel; ++y) {
           for (int x = 0; 2 * x + dx < kStemKernel; ++x)
             g[y * kTaps + x] = static_cast<double>(kernel[(2 * y + dy) * kStemKernel + 2 * x + dx]);
@@ -128,7 +130,9 @@ struct StemScratch {
     return static_cast<std::size_t>(kStemPoints) * tiles * S::kTileVectors * S::kLanes;
   }
   StemScratch(float* memory, int w)
-      : v(memory), products(v + v_floats(stem_tiles<S>(w))), ring(products + products_floats(stem_tiles<S>(w))) {}
+      : v(memory),
+        products(v + v_floats(stem_tiles<S>(w))),
+        ring(products + products_floats(stem_tiles<S>(w))) {}
 };
 
 template <class S>
@@ -168,11 +172,11 @@ void stem_transform(const StemArgs& a, int n, int tile_row, float* v) {
 }
 
 // One row of tiles: up to three rows of conv1's output, bn1 and ReLU applied where the arguments have them.
-// rows[y] is the first pixel of channel block 0, or null below the image; neighbouring channel blocks are `plane`
-// floats apart.
+// rows[y] is the first pixel of channel block 0, or null below the image; neighbouring channel blocks are
+// `plane` floats apart.
 template <class S>
-void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>& scratch, float* const rows[kStemTile],
-                   std::ptrdiff_t plane) {
+void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>& scratch,
+                   float* const rows[kStemTile], std::ptrdiff_t plane) {
   using Vec = typename S::Vec;
   constexpr int kLanes = S::kLanes, V = S::kTileVectors, kTileChannels = V * kLanes, kDepth = kStemDepth<S>;
   const MicroKernel<S>* kernels = micro_kernels<S, kDepth, kStemK>();
@@ -193,7 +197,8 @@ void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>&
                          .relu = false};
   for (int oc_tile = 0; oc_tile < channel_tiles<S>(a.out.c); ++oc_tile) {
     for (int p = 0; p < kStemPoints; ++p) {
-      const float* w = a.weights + static_cast<std::ptrdiff_t>(oc_tile * kStemPoints + p) * kStemK * kTileChannels;
+      const float* w =
+          a.weights + static_cast<std::ptrdiff_t>(oc_tile * kStemPoints + p) * kStemK * kTileChannels;
       const float* v = scratch.v + static_cast<std::ptrdiff_t>(p) * tiles * kDepth;
       float* products = scratch.products + static_cast<std::ptrdiff_t>(p) * tiles * kTileChannels;
       for (int t = 0; t < tiling.tiles; ++t) {
@@ -277,7 +282,8 @@ void stem_fused(const StemArgs& a, int rank, int size) {
   const StemScratch<S> scratch(a.scratch, a.w);
   const int conv_h = stem_side<S>(a.h), conv_w = stem_side<S>(a.w), blocks = a.out.c / kLanes;
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(conv_w) * kLanes, row_floats = plane * blocks;
-  // Row r of conv1 lies in slot r % kStemRing; a pooled row needs the last row of tiles and one row before it.
+  // Row r of conv1 lies in slot r % kStemRing; a pooled row needs the last row of tiles and one row before
+  // it.
   const auto slot = [&](int row) { return scratch.ring + row % kStemRing * row_floats; };
   const Share<S> share(static_cast<std::int64_t>(a.n) * a.out.h, rank, size);
   int last_n = -1, next_tile_row = 0;

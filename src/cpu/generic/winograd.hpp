@@ -8,6 +8,10 @@
 // near 1: its rounding error is that of the direct algorithm, where the usual points 0, ±1, ±2 lose a digit.
 //
 // Both transforms work on vectors of L channels; the products are the micro-kernel's.
+//
+// Weights are transformed once, when they are packed. To read nine taps and transform them on the way instead
+// saves half of the memory (100 MB in ResNet-18) but was slower: ResNet-18, batch 1, one thread 22.2 ms
+// instead of 20.1 on Zen 3 and 15.9 instead of 15.0 on Emerald Rapids (2026-11-21).
 #pragma once
 
 #include "cpu/generic/conv.hpp"
