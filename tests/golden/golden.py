@@ -3,6 +3,7 @@
 
     golden.py --resnet PROGRAM --work DIR make CASE               makes DIR/CASE with tools/make_reference.py
     golden.py --resnet PROGRAM --work DIR verify CASE --subject BACKEND[:ISA] --plan PLAN
+    golden.py --resnet PROGRAM --work DIR mutations               mistakes in a trained net, each caught where it is
     golden.py --resnet PROGRAM --work DIR commands                --step, --modules, --input, --dump, --html, compare
 
 Exit status 77: skipped (the data folder or the instruction set is not there; the reason is printed).
@@ -12,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -124,6 +126,53 @@ def verify(program, case, work, subject, plan):
         print(f"worst from float64: ours {ours:.2e}, PyTorch fp32 {torch:.2e}")
 
 
+def mutations(program, work):
+    """The trained ResNet-18 with one mistake at a time: `verify` must name the module where it was made."""
+    import torch
+
+    case = "resnet18_photos"
+    model, mutant = model_path(case, work), work / "mutant.pth"
+    state = torch.load(model, map_location="cpu")
+
+    def expect_located(path, module):
+        out, _ = program.run("verify", "--model", path, "--reference", work / case, status=1)
+        verdict = out.splitlines()[-1]
+        check(verdict.startswith(f"[FAIL] e2e first wrong at {module}:"), f"not at {module}: {verdict}")
+        print(verdict)
+
+    def change(name, values):
+        torch.save({**state, name: values}, mutant)
+
+    # One number of a convolution or of the last layer, by 1 %: the largest.
+    for name in [n for n, t in state.items() if t.dim() == 4 or n == "fc.weight"]:
+        values = state[name].clone()
+        flat = values.view(-1)
+        flat[flat.abs().argmax()] *= 1.01
+        change(name, values)
+        layer, block, *_ = name.split(".")
+        expect_located(mutant, {"conv1": "conv1", "fc": "head"}.get(layer, f"{layer}.{block}"))
+    # BatchNorm's eps is 1e-5; 1e-3 adds the difference to every variance.
+    for name, module in (("bn1.running_var", "bn1"), ("layer2.1.bn2.running_var", "layer2.1")):
+        change(name, state[name] + (1e-3 - 1e-5))
+        expect_located(mutant, module)
+    mutant.unlink()
+
+    # Preprocessing is a property of the model.
+    export = work / "mutant"
+    program.run("export", model, "--out", export, "--format", "manifest")
+    manifest = json.loads((export / "manifest.json").read_text())
+    preprocess = manifest["preprocess"]
+    for wrong in (
+        {"mean": preprocess["std"], "std": preprocess["mean"]},
+        {"interpolation": "bicubic"},
+        {"resize": preprocess["resize"] - 1},
+    ):
+        manifest["preprocess"] = {**preprocess, **wrong}
+        (export / "manifest.json").write_text(json.dumps(manifest))
+        expect_located(export, "input")
+    shutil.rmtree(export)
+
+
 def commands(program, work):
     case = "resnet34_seeded"
     reference, model = work / case, model_path(case, work)
@@ -180,6 +229,7 @@ def main():
     one.add_argument("case", choices=CASES)
     one.add_argument("--subject", required=True, help="BACKEND or BACKEND:ISA")
     one.add_argument("--plan", required=True)
+    actions.add_parser("mutations")
     actions.add_parser("commands")
     arguments = parser.parse_args()
     program = Program(arguments.resnet, arguments.emulator)
@@ -188,6 +238,8 @@ def main():
             make(arguments.case, arguments.work)
         elif arguments.action == "verify":
             verify(program, arguments.case, arguments.work, arguments.subject, arguments.plan)
+        elif arguments.action == "mutations":
+            mutations(program, arguments.work)
         else:
             commands(program, arguments.work)
     except Skip as reason:
