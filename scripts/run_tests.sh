@@ -7,12 +7,13 @@ set -euo pipefail
 
 preset=$1
 shift
-# A sanitizer makes whole networks ten times slower: there one with basic blocks and one with bottlenecks stand for
-# all, without the large pictures.
-other_networks='cpu_network.*(NetworkSizes|resnet18_n1|resnet34|resnet50_n2)'
+# A sanitizer makes networks ten times slower: there one with basic blocks and one with bottlenecks stand for all, on
+# small pictures, and what only repeats runs of them is left to the release suite.
+networks='cpu_network.*(NetworkSizes|resnet18_n1|resnet34|resnet50_n2)|Ranges.*(reference|resnet34|resnet50)'
+networks+='|verify.*Mutation|session_allocations|ManyPhotos'
 case $preset in
-  asan) selection=(-LE slow -E "$other_networks") ;;
-  tsan) selection=(-L threads -E "$other_networks|EveryCutIsExact|EveryModuleEquals") ;;  # the rest has one thread
+  asan) selection=(-LE slow -E "$networks|session_threads") ;;  # threads have their own suite
+  tsan) selection=(-L threads -E "$networks|EveryCutIsExact|EveryModuleEquals") ;;  # the rest has one thread
   aarch64) selection=(-L arm) ;;  # emulated
   *) selection=() ;;
 esac

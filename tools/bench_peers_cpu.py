@@ -263,7 +263,9 @@ def markdown(report):
               (first["torch"]["name"] if "torch" in keys else first[keys[-1]]["name"]) + "'s: " +
               ", ".join(f"{first[k]['name']} {max(r['contenders'][k]['max_abs_from_reference'] for r in report['results']):.1e}"
                         for k in keys) + "; the best class is the same everywhere.", ""]
-    lines += [f"- {first[k]['name']}: {first[k]['settings']}" for k in keys]
+    for k in keys:
+        settings = dict.fromkeys(r["contenders"][k]["settings"] for r in report["results"])
+        lines.append(f"- {first[k]['name']}: {' or, by batch, '.join(settings)}")
     if report["missing"]:
         lines += ["", "Not measured, because not installed: " + ", ".join(report["missing"]) + "."]
     return "\n".join(lines) + "\n"
