@@ -30,11 +30,23 @@ class Team {
     return {count * rank_ / size_, count * (rank_ + 1) / size_};
   }
 
+  // Calls f(unit) for every unit of [0, count) on whichever member is free, so that one whose processor is busy
+  // with something else does not keep the others waiting. Every member calls it, once between two barriers.
+  template <class F>
+  void deal(int count, F&& f) const {
+    if (size_ == 1) {
+      for (int unit = 0; unit < count; ++unit) f(unit);
+      return;
+    }
+    for (int unit; (unit = barrier_->dealt.fetch_add(1, std::memory_order_relaxed)) < count;) f(unit);
+  }
+
  private:
   friend class ThreadPool;
   struct Barrier {
     std::atomic<int> waiting{0};
     std::atomic<unsigned> generation{0};
+    std::atomic<int> dealt{0};  // units given out since the last barrier
   };
   Team(int rank, int size, Barrier* barrier) : rank_(rank), size_(size), barrier_(barrier) {}
 

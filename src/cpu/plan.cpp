@@ -47,6 +47,15 @@ WinogradBlocking choose_blocking(int points, int ic, int oc, int total_tiles, in
   return {tiles, false};
 }
 
+// Runs f(unit, units) for every unit: the kernels' "rank of size", but more of them than members, so that a member
+// that is held up takes fewer.
+template <class F>
+void deal(const Team& team, const F& f) {
+  constexpr int kUnitsPerMember = 4;
+  const int units = team.size() == 1 ? 1 : kUnitsPerMember * team.size();
+  team.deal(units, [&](int unit) { f(unit, units); });
+}
+
 class Builder {
  public:
   Builder(const Architecture& architecture, const PackedLayers& layers, const KernelTable& kernels,
@@ -263,7 +272,7 @@ class Builder {
               k->subsample({in, args.in}, team.rank(), team.size());
               team.barrier();
             }
-            k->conv(args, team.rank(), team.size());
+            deal(team, [&](int unit, int units) { k->conv(args, unit, units); });
           });
     } else {
       const int tile = layer.algorithm == Algorithm::winograd_f2 ? 2 : 4;
@@ -292,31 +301,29 @@ class Builder {
     if (blocking.independent) {
       add(module, layer.spec.conv, layer.kernel_name(), macs,
           [k = &k_, place, memory, member_floats, blocks](const Team& team, const Call&) {
-            const Team::Range share = team.share(blocks);
             const WinogradArgs first = place(0, memory + member_floats * team.rank());
             if (team.rank() == 0) k->zero_halo(first.out, 0, 1);
-            for (auto block = share.begin; block < share.end; ++block) {
-              const WinogradArgs mine = place(static_cast<int>(block), memory + member_floats * team.rank());
+            team.deal(blocks, [&](int block) {
+              const WinogradArgs mine = place(block, memory + member_floats * team.rank());
               k->winograd_input(mine, 0, 1);
               k->winograd_gemm(mine, 0, 1);
               k->winograd_output(mine, 0, 1);
-            }
+            });
           });
       return;
     }
     add(module, layer.spec.conv, layer.kernel_name(), macs,
         [k = &k_, place, memory, blocks](const Team& team, const Call&) {
-          const int rank = team.rank(), size = team.size();
           for (int block = 0; block < blocks; ++block) {
-            const WinogradArgs args_now = place(block, memory);
-            if (block == 0) k->zero_halo(args_now.out, rank, size);
-            k->winograd_input(args_now, rank, size);
+            const WinogradArgs now = place(block, memory);
+            // The transform writes what the last block's products no longer need: V is free since the barrier
+            // before the output transform.
+            if (block == 0) k->zero_halo(now.out, team.rank(), team.size());
+            k->winograd_input(now, team.rank(), team.size());
             team.barrier();
-            k->winograd_gemm(args_now, rank, size);
+            deal(team, [&](int unit, int units) { k->winograd_gemm(now, unit, units); });
             team.barrier();
-            k->winograd_output(args_now, rank, size);
-            // The next block's transform writes what this block's products no longer need (V is free since
-            // the last barrier), and its products wait for the barrier after it.
+            k->winograd_output(now, team.rank(), team.size());
           }
         });
   }
@@ -339,7 +346,9 @@ class Builder {
                         .epilogue = {.bias = layers_.head.bias},
                         .l2_bytes = l2_};
     add(module, "fc", "direct_1x1", static_cast<std::int64_t>(x.n) * x.c * classes,
-        [k = &k_, args](const Team& team, const Call&) { k->conv(args, team.rank(), team.size()); });
+        [k = &k_, args](const Team& team, const Call&) {
+          deal(team, [&](int unit, int units) { k->conv(args, unit, units); });
+        });
     add(module, "logits", "from_blocked", 0,
         [out, classes, lanes = k_.lanes](const Team& team, const Call& call) {
           const Team::Range share = team.share(out.w);
