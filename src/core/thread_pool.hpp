@@ -30,8 +30,9 @@ class Team {
     return {count * rank_ / size_, count * (rank_ + 1) / size_};
   }
 
-  // Calls f(unit) for every unit of [0, count) on whichever member is free, so that one whose processor is busy
-  // with something else does not keep the others waiting. Every member calls it, once between two barriers.
+  // Calls f(unit) for every unit of [0, count) on whichever member is free, so that one whose processor is
+  // busy with something else does not keep the others waiting. Every member calls it, once between two
+  // barriers.
   template <class F>
   void deal(int count, F&& f) const {
     if (size_ == 1) {

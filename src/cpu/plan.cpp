@@ -47,8 +47,8 @@ WinogradBlocking choose_blocking(int points, int ic, int oc, int total_tiles, in
   return {tiles, false};
 }
 
-// Runs f(unit, units) for every unit: the kernels' "rank of size", but more of them than members, so that a member
-// that is held up takes fewer.
+// Runs f(unit, units) for every unit: the kernels' "rank of size", but more of them than members, so that a
+// member that is held up takes fewer.
 template <class F>
 void deal(const Team& team, const F& f) {
   constexpr int kUnitsPerMember = 4;
