@@ -17,7 +17,6 @@ struct Avx2 {
   static RESNET_INLINE void store(float* p, Vec v) { _mm256_store_ps(p, v); }
   static RESNET_INLINE void store_unaligned(float* p, Vec v) { _mm256_storeu_ps(p, v); }
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
-  static RESNET_INLINE void prefetch_l2(const float* p) { __builtin_prefetch(p, 0, 2); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
   // One input value for all lanes, and acc + factor * w. The latter is spelled out: left to itself GCC folds

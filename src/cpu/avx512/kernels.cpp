@@ -23,7 +23,6 @@ struct Avx512 {
   static RESNET_INLINE void store(float* p, Vec v) { _mm512_store_ps(p, v); }
   static RESNET_INLINE void store_unaligned(float* p, Vec v) { _mm512_storeu_ps(p, v); }
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
-  static RESNET_INLINE void prefetch_l2(const float* p) { __builtin_prefetch(p, 0, 2); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
   // One input value for all lanes, and acc + factor * w. The broadcast is part of the multiplication, which

@@ -171,7 +171,7 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
         for (int t = 0; t < count; ++t) {
           const TilePlace<S>& p = places[t];
           // Packed weights are read front to back: what comes next lies right behind this tile.
-          share_prefetch<S>(loop, w + chunk_k * kTileChannels, chunk_count * taps, t, count);
+          share_prefetch<S>(loop, w + chunk_k * kTileChannels, static_cast<int>(chunk_k), t, count);
           kernels[p.pixels](loop, p.in + in_offset, w, p.out + out_offset,
                             finish && p.residual ? p.residual + res_offset : nullptr);
         }

@@ -194,7 +194,8 @@ void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>&
                          .scale = nullptr,
                          .bias = nullptr,
                          .residual_plane_stride = 0,
-                         .relu = false};
+                         .relu = false,
+                         .prefetch = a.weights};
   for (int oc_tile = 0; oc_tile < channel_tiles<S>(a.out.c); ++oc_tile) {
     for (int p = 0; p < kStemPoints; ++p) {
       const float* w =

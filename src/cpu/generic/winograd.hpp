@@ -239,7 +239,7 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
         loop.input_ahead = oc_tile + 1 == last_tile ? plane * blocks : 0;
         for (int t = 0; t < tiling.tiles; ++t) {
           const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(tiling.start(t)) * kLanes;
-          share_prefetch<S>(loop, w + tile_floats, count, t, tiling.tiles);
+          share_prefetch<S>(loop, w + tile_floats, count * kLanes, t, tiling.tiles);
           kernels[tiling.size(t)](loop, v + first * plane + offset, w,
                                   products + oc_tile * S::kTileVectors * plane + offset, nullptr);
         }

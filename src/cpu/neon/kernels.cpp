@@ -16,7 +16,6 @@ struct Neon {
   static RESNET_INLINE void store(float* p, Vec v) { vst1q_f32(p, v); }
   static RESNET_INLINE void store_unaligned(float* p, Vec v) { vst1q_f32(p, v); }
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
-  static RESNET_INLINE void prefetch_l2(const float* p) { __builtin_prefetch(p, 0, 2); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
   using Factor = Vec;

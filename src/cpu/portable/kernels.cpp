@@ -18,7 +18,6 @@ struct Portable {
     for (int i = 0; i < kLanes; ++i) p[i] = v[i];
   }
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
-  static RESNET_INLINE void prefetch_l2(const float* p) { __builtin_prefetch(p, 0, 2); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
   using Factor = Vec;
