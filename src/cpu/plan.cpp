@@ -34,7 +34,7 @@ WinogradBlocking choose_blocking(int points, int ic, int oc, int total_tiles, in
   const auto clamped = [&](std::size_t bytes) {
     return std::clamp(static_cast<int>(bytes / tile_bytes), 1, total_tiles);
   };
-  const int resident = clamped(l2 * 3 / 4), spilled = clamped(kSpillLimit);
+  const int resident = clamped(l2 * 3 / 8), spilled = clamped(kSpillLimit);
   const double resident_cost = weight_bytes > l2 ? static_cast<double>(weight_bytes) / resident : 0;
   const double spilled_cost =
       static_cast<double>(weight_bytes) / spilled + 2.0 * static_cast<double>(tile_bytes);
