@@ -60,8 +60,9 @@ typedef enum resnet_status {
 RESNET_API const char* resnet_version(void);
 RESNET_API int32_t resnet_abi_version(void);
 
-/* "bad_format" for RESNET_BAD_FORMAT, …; "unknown" for numbers that are none of the above. */
-RESNET_API const char* resnet_status_name(resnet_status status);
+/* "bad_format" for RESNET_BAD_FORMAT, …; "unknown" for numbers that are none of the above, which is why it
+   takes a number: to C++ an enumeration that holds another value is an error. */
+RESNET_API const char* resnet_status_name(int32_t status);
 
 /* Code and message of the last failure on this thread; RESNET_OK and "" before the first. A call that
  * succeeds leaves them. The message lives until the next failure on this thread. */

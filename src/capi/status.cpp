@@ -83,7 +83,7 @@ int32_t resnet_abi_version(void) {
   return RESNET_ABI_VERSION;
 }
 
-const char* resnet_status_name(resnet_status status) {
+const char* resnet_status_name(int32_t status) {
   switch (status) {
     case RESNET_OK:
       return "ok";

@@ -24,11 +24,10 @@ struct Activation {
 };
 
 // What is applied to the accumulators of a convolution before they are stored, in this order:
-// + bias[oc] (or fma(acc, scale[oc], bias[oc]) where scale is given), + residual, max(0, ·).
+// + bias[oc], + residual, max(0, ·).
 struct Epilogue {
-  const float* bias = nullptr;   // [OC], or none
-  const float* scale = nullptr;  // [OC], or none
-  Activation residual = {};      // of the output's n, c, h, w; data = nullptr: none
+  const float* bias = nullptr;  // [OC], or none
+  Activation residual = {};     // of the output's n, c, h, w; data = nullptr: none
   bool relu = false;
 };
 

@@ -146,7 +146,8 @@ PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, cons
   const int head = architecture.head();
   const ConvSpec stem = architecture.convolutions(0).front();
   const ConvSpec fc{"fc", "", architecture.modules()[head].in_channels, architecture.classes(), 1, 1, 0};
-  const bool has_stem = begin<2, has_head = end> head;  // bn1 alone needs the stem's scale and shift
+  const bool has_stem = begin < 2;  // bn1 alone needs the stem's scale and shift
+  const bool has_head = end > head;
 
   std::size_t floats = (has_stem ? packer.stem_floats(stem) : 0) + (has_head ? packer.floats(fc) : 0);
   for (int m = begin; m < end; ++m) {

@@ -251,7 +251,7 @@ class Builder {
     const ConvSpec& spec = layer.spec;
     const auto out_side = [&](int side) { return (side + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
     const Activation out = activation(to, in.n, spec.out_channels, out_side(in.h), out_side(in.w), halo);
-    const Epilogue epilogue{.bias = layer.bias, .scale = nullptr, .residual = residual, .relu = relu};
+    const Epilogue epilogue{.bias = layer.bias, .residual = residual, .relu = relu};
     const std::int64_t macs = static_cast<std::int64_t>(out.n) * out.h * out.w * spec.out_channels *
                               spec.in_channels * spec.kernel * spec.kernel;
     if (layer.algorithm == Algorithm::direct) {

@@ -164,7 +164,6 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
                          .plane_stride = out.plane,
                          .accumulate = first > 0,
                          .finish = finish,
-                         .scale = a.epilogue.scale ? a.epilogue.scale + oc : nullptr,
                          .bias = a.epilogue.bias ? a.epilogue.bias + oc : nullptr,
                          .residual_plane_stride = res.plane,
                          .relu = a.epilogue.relu};

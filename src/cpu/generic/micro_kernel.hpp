@@ -47,8 +47,7 @@ struct TileLoop {
   std::ptrdiff_t plane_stride;  // floats between vectors of output channels in the output
   bool accumulate;              // start from what `out` holds (a later chunk of k) instead of zero
   bool finish;                  // last chunk: apply the epilogue
-  const float* scale;           // per output channel of this tile, or null
-  const float* bias;
+  const float* bias;            // per output channel of this tile, or null
   std::ptrdiff_t residual_plane_stride;
   bool relu;
   // What the next tile will read, fetched while this one computes: weights come from L3 or memory in one
@@ -130,11 +129,7 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
   }
   if (loop.finish) {
     unroll<S, V>([&](auto v) __attribute__((always_inline)) {
-      if (loop.scale) {
-        const Vec scale = S::load(loop.scale + v * kLanes), shift = S::load(loop.bias + v * kLanes);
-        unroll<S, R>([&](auto p)
-                         __attribute__((always_inline)) { acc[p][v] = S::fma(acc[p][v], scale, shift); });
-      } else if (loop.bias) {
+      if (loop.bias) {
         const Vec bias = S::load(loop.bias + v * kLanes);
         unroll<S, R>([&](auto p) __attribute__((always_inline)) { acc[p][v] = S::add(acc[p][v], bias); });
       }

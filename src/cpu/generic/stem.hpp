@@ -191,7 +191,6 @@ void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>&
                          .plane_stride = static_cast<std::ptrdiff_t>(tiles) * kLanes,
                          .accumulate = false,
                          .finish = false,
-                         .scale = nullptr,
                          .bias = nullptr,
                          .residual_plane_stride = 0,
                          .relu = false,

@@ -234,7 +234,6 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
                        .plane_stride = plane,
                        .accumulate = first > 0,
                        .finish = false,
-                       .scale = nullptr,
                        .bias = nullptr,
                        .residual_plane_stride = 0,
                        .relu = false};
