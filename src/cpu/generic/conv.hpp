@@ -2,9 +2,9 @@
 // of its weights.
 //
 // Packed weights: [k chunk][oc tile][k in chunk][V · L]. The weights of a chunk and oc tile (8 KiB at 128
-// values of k on AVX2, 32 KiB at 256 on AVX-512, whose processors have more L1) stay in L1 beside the input
-// and the output while all pixels of a block pass over them, and lie in memory in the order in which they are
-// read. A 3x3 kernel reuses its input nine times and does better with longer chunks.
+// values of k on AVX2, 16 KiB on AVX-512) stay in L1 beside the input and the output while all pixels of a
+// block pass over them, and lie in memory in the order in which they are read. A 3x3 kernel reuses its input
+// nine times and does better with longer chunks.
 //
 // Order of the loops: pixel block (its input chunk and its output stay in L2) → k chunk → oc tile →
 // micro tile. Members of the team get a rectangle of (pixel tiles) x (oc tiles).
@@ -14,17 +14,13 @@
 
 namespace resnet::cpu::generic {
 
-// Channel blocks of one k chunk of `chunk_k` values, for `channel_blocks` in all and `taps` kernel positions.
+// Channel blocks of one k chunk, for `channel_blocks` in all and `taps` kernel positions.
 template <class S>
-RESNET_INLINE int chunk_blocks(int channel_blocks, int taps, int chunk_k) {
+RESNET_INLINE int chunk_blocks(int channel_blocks, int taps) {
+  const int chunk_k = taps > 1 ? 288 : 128;
   const int blocks = chunk_k / (S::kLanes * taps);
   const int at_least_one = blocks < 1 ? 1 : blocks;
   return at_least_one < channel_blocks ? at_least_one : channel_blocks;
-}
-
-template <class S>
-RESNET_INLINE int conv_chunk_blocks(int channel_blocks, int taps) {
-  return chunk_blocks<S>(channel_blocks, taps, taps > 1 ? 288 : S::kLanes >= 16 ? 256 : 128);
 }
 
 template <class S>
@@ -43,7 +39,7 @@ void pack_conv(const float* oihw, const double* oc_scale, int ic, int oc, int ke
                int size) {
   constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes;
   const int taps = kernel * kernel, tiles = channel_tiles<S>(oc), blocks = ic / kLanes;
-  const int chunk = conv_chunk_blocks<S>(blocks, taps);
+  const int chunk = chunk_blocks<S>(blocks, taps);
   const Share<S> share(tiles, rank, size);
   for (int first = 0; first < blocks; first += chunk) {
     const int count = first + chunk < blocks ? chunk : blocks - first;
@@ -117,7 +113,7 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
   const Tiling<S> tiling(flat ? a.out.h * a.out.w : a.out.w);
   const int pixel_tiles = a.out.n * rows * tiling.tiles;
   const int oc_tiles = channel_tiles<S>(a.out.c), blocks = a.in.c / kLanes, taps = a.kernel * a.kernel;
-  const int chunk = conv_chunk_blocks<S>(blocks, taps);
+  const int chunk = chunk_blocks<S>(blocks, taps);
 
   const Grid<S> grid(pixel_tiles, oc_tiles, sizeof(float) * a.in.n * in.image,
                      sizeof(float) * packed_conv_floats<S>(a.in.c, a.out.c, a.kernel), size);
@@ -125,11 +121,11 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
   const Share<S> my_pixels(pixel_tiles, rank % grid.across_pixels, grid.across_pixels);
   const Share<S> my_channels(oc_tiles, rank / grid.across_pixels, grid.across_channels);
 
-  // A pixel block's chunk of input and its output take about a third of L2.
+  // A pixel block's chunk of input and its output take about half of L2.
   const std::size_t tile_bytes = sizeof(float) * S::kTilePixels *
                                  (static_cast<std::size_t>(chunk) * kLanes * Stride * Stride +
                                   (my_channels.end - my_channels.begin) * kTileChannels);
-  int block_tiles = static_cast<int>(a.l2_bytes / 3 / tile_bytes);
+  int block_tiles = static_cast<int>(a.l2_bytes / 2 / tile_bytes);
   block_tiles = block_tiles < 4 ? 4 : block_tiles > kMaxTiles ? kMaxTiles : block_tiles;
   // Blocks of one size instead of full ones and a remainder.
   const int my_count = my_pixels.end - my_pixels.begin;

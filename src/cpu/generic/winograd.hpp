@@ -96,11 +96,6 @@ RESNET_INLINE void transform_weights(double g0, double g1, double g2, double* u,
 }
 
 template <class S>
-RESNET_INLINE int winograd_chunk_blocks(int channel_blocks) {
-  return chunk_blocks<S>(channel_blocks, 1, 128);
-}
-
-template <class S>
 std::size_t packed_winograd_floats(int ic, int oc, int m) {
   return packed_conv_floats<S>(ic, oc, 1) * (m + 2) * (m + 2);
 }
@@ -110,7 +105,7 @@ template <class S, int M>
 void pack_winograd_m(const float* oihw, const double* oc_scale, int ic, int oc, float* packed, int rank,
                      int size) {
   constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes, kAlpha = M + 2;
-  const int tiles = channel_tiles<S>(oc), blocks = ic / kLanes, chunk = winograd_chunk_blocks<S>(blocks);
+  const int tiles = channel_tiles<S>(oc), blocks = ic / kLanes, chunk = chunk_blocks<S>(blocks, 1);
   const std::size_t point_floats = packed_conv_floats<S>(ic, oc, 1);
   const Share<S> share(tiles, rank, size);
   for (int tile = share.begin; tile < share.end; ++tile) {
@@ -211,7 +206,7 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
   const MicroKernel<S>* kernels = micro_kernels<S, kLanes, kLanes>();
   const int tiles = a.tile_end - a.tile_begin, points = (a.m + 2) * (a.m + 2);
   const int blocks = a.in.c / kLanes, oc_tiles = channel_tiles<S>(a.out.c),
-            chunk = winograd_chunk_blocks<S>(blocks);
+            chunk = chunk_blocks<S>(blocks, 1);
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(tiles) * kLanes;
   const std::size_t point_floats = packed_conv_floats<S>(a.in.c, a.out.c, 1);
   const Tiling<S> tiling(tiles);
