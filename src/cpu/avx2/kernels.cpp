@@ -19,11 +19,10 @@ struct Avx2 {
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
-  // One input value for all lanes, and acc + factor * w. The latter is spelled out: left to itself GCC folds
-  // the weights' loads into the multiplications and reads them once for every pixel.
-  using Factor = Vec;
-  static RESNET_INLINE Factor factor(const float* x) { return _mm256_broadcast_ss(x); }
-  static RESNET_INLINE Vec accumulate(Vec acc, Factor x, Vec w) {
+  // Spelled out: left to itself GCC folds the weights' loads into the multiplications and reads them once for
+  // every pixel.
+  static RESNET_INLINE Vec broadcast(const float* x) { return _mm256_broadcast_ss(x); }
+  static RESNET_INLINE Vec accumulate(Vec acc, Vec x, Vec w) {
     asm("vfmadd231ps %2, %1, %0" : "+x"(acc) : "x"(x), "x"(w));
     return acc;
   }

@@ -25,12 +25,15 @@ struct Avx512 {
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
-  // One input value for all lanes, and acc + factor * w. The broadcast is part of the multiplication, which
-  // has to be spelled out: left to itself GCC makes it an instruction of its own.
-  using Factor = const float*;
-  static RESNET_INLINE Factor factor(const float* x) { return x; }
-  static RESNET_INLINE Vec accumulate(Vec acc, Factor x, Vec w) {
-    asm("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(acc) : "v"(w), "m"(*x));
+  // Both spelled out: left to itself GCC moves loads ahead until accumulators no longer fit into the
+  // registers.
+  static RESNET_INLINE Vec broadcast(const float* x) {
+    Vec v;
+    asm("vbroadcastss %1, %0" : "=v"(v) : "m"(*x));
+    return v;
+  }
+  static RESNET_INLINE Vec accumulate(Vec acc, Vec x, Vec w) {
+    asm("vfmadd231ps %2, %1, %0" : "+v"(acc) : "v"(x), "v"(w));
     return acc;
   }
   static RESNET_INLINE Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }

@@ -3,11 +3,11 @@
 //   out[p][oc] = Σ_k in[p, k] · w[k][oc]
 //
 // R · V accumulators live in registers; each step of k loads V weight vectors and broadcasts R input
-// values, for R · V fused multiply-adds: on AVX2 (6 x 2) 8 loads for 12 FMAs. AVX-512 (14 x 2) broadcasts
-// inside the FMA: a load more, but 30 instructions a step instead of 44, which counts where another
-// hardware thread takes half of the core's issue slots (there the separate broadcast held the 1x1 layers at
-// 55-60 % of the roof). With weights and input in L1 the two FMA ports are the bound. All pixel offsets are
-// compile-time constants, so a tile needs one input pointer.
+// values, for R · V fused multiply-adds. Per step that is R + V loads against R · V FMAs: on AVX2 (6 x 2)
+// 8 loads for 12 FMAs, on AVX-512 (14 x 2) 16 for 28, so with weights and input in L1 the two FMA ports are
+// the bound. (AVX-512 can broadcast inside the FMA. That saves 14 instructions a step but adds as many loads:
+// ResNet-50 took 35.3 ms instead of 33.3 on Emerald Rapids, 2026-11-21.) All pixel offsets are compile-time
+// constants, so a tile needs one input pointer.
 //
 // Direct convolution, Winograd's products, the stem and the fully connected layer all run on it; they
 // differ in the strides of `in` and in how many consecutive values an (input block, tap) pair holds.
@@ -109,13 +109,13 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
         for (int first = 0; first < Inner; first += kUnroll) {
           unroll<S, kUnroll>([&](auto i) __attribute__((always_inline)) {
             Vec weight[V];
-            for (int line = 0; line < V * kLanes; line += kCacheLine) S::prefetch(ahead + line);
+            S::prefetch(ahead);
             ahead += loop.prefetch_step;
             unroll<S, V>([&](auto v) __attribute__((always_inline)) {
               weight[v] = S::load(w + (i * V + v) * kLanes);
             });
             unroll<S, R>([&](auto p) __attribute__((always_inline)) {
-              const auto value = S::factor(x + p * PixelStride + i);
+              const Vec value = S::broadcast(x + p * PixelStride + i);
               unroll<S, V>([&](auto v) __attribute__((always_inline)) {
                 acc[p][v] = S::accumulate(acc[p][v], value, weight[v]);
               });

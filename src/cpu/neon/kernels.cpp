@@ -18,9 +18,8 @@ struct Neon {
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return vfmaq_f32(c, a, b); }
-  using Factor = Vec;
-  static RESNET_INLINE Factor factor(const float* x) { return vld1q_dup_f32(x); }
-  static RESNET_INLINE Vec accumulate(Vec acc, Factor x, Vec w) { return fma(x, w, acc); }
+  static RESNET_INLINE Vec broadcast(const float* x) { return vld1q_dup_f32(x); }
+  static RESNET_INLINE Vec accumulate(Vec acc, Vec x, Vec w) { return fma(x, w, acc); }
   static RESNET_INLINE Vec add(Vec a, Vec b) { return vaddq_f32(a, b); }
   static RESNET_INLINE Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
   static RESNET_INLINE Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }

@@ -20,9 +20,8 @@ struct Portable {
   static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
   static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
-  using Factor = Vec;
-  static RESNET_INLINE Factor factor(const float* x) { return set(*x); }
-  static RESNET_INLINE Vec accumulate(Vec acc, Factor x, Vec w) { return fma(x, w, acc); }
+  static RESNET_INLINE Vec broadcast(const float* x) { return set(*x); }
+  static RESNET_INLINE Vec accumulate(Vec acc, Vec x, Vec w) { return fma(x, w, acc); }
   static RESNET_INLINE Vec add(Vec a, Vec b) { return a + b; }
   static RESNET_INLINE Vec sub(Vec a, Vec b) { return a - b; }
   static RESNET_INLINE Vec mul(Vec a, Vec b) { return a * b; }
