@@ -75,19 +75,11 @@ std::size_t packed_stem_floats(int oc) {
   return static_cast<std::size_t>(kStemPoints) * kStemK * channel_tiles<S>(oc) * S::kTileVectors * S::kLanes;
 }
 
-// One dimension of G g for 4 taps: the rows (1, p, p², p³) / N_p and (0, 0, 0, 1).
+// One dimension of G g for 4 taps.
 template <class S>
 RESNET_INLINE void transform_stem_weights(const double* g, int tap_step, double* u, int step) {
-  constexpr double kA = 1.41421356237309504880, kB = 0.70710678118654752440;
-  const double g0 = g[0], g1 = g[tap_step], g2 = g[2 * tap_step], g3 = g[3 * tap_step];
-  const double even_a = (g0 + 2 * g2) / 6, odd_a = kA * (g1 + 2 * g3) / 6;
-  const double even_b = (g0 + 0.5 * g2) / -1.5, odd_b = kB * (g1 + 0.5 * g3) / -1.5;
-  u[0] = g0;
-  u[step] = even_a + odd_a;
-  u[2 * step] = even_a - odd_a;
-  u[3 * step] = even_b + odd_b;
-  u[4 * step] = even_b - odd_b;
-  u[5 * step] = g3;
+  evaluate_taps<S>(g[0], g[tap_step], g[2 * tap_step], g[3 * tap_step], u, step);
+  u[5 * step] = g[3 * tap_step];
 }
 
 // [oc tile][point][12][V · L]

@@ -74,6 +74,20 @@ RESNET_INLINE void transform_output(typename S::Vec* y, int step) {
   }
 }
 
+// One dimension of G g at the five finite points of F(4x4), for up to four taps: g0 + g1 p + g2 p² + g3 p³
+// over N_p.
+template <class S>
+RESNET_INLINE void evaluate_taps(double g0, double g1, double g2, double g3, double* u, int step) {
+  constexpr double kA = 1.41421356237309504880, kB = 0.70710678118654752440;
+  const double even_a = (g0 + 2 * g2) / 6, odd_a = kA * (g1 + 2 * g3) / 6;
+  const double even_b = (g0 + 0.5 * g2) / -1.5, odd_b = kB * (g1 + 0.5 * g3) / -1.5;
+  u[0] = g0;
+  u[step] = even_a + odd_a;
+  u[2 * step] = even_a - odd_a;
+  u[3 * step] = even_b + odd_b;
+  u[4 * step] = even_b - odd_b;
+}
+
 // One dimension of G g: 3 taps to alpha values.
 template <class S, int M>
 RESNET_INLINE void transform_weights(double g0, double g1, double g2, double* u, int step) {
@@ -83,14 +97,7 @@ RESNET_INLINE void transform_weights(double g0, double g1, double g2, double* u,
     u[2 * step] = 0.5 * (g0 - g1 + g2);
     u[3 * step] = g2;
   } else {
-    constexpr double kA = 1.41421356237309504880, kB = 0.70710678118654752440;
-    const double even_a = (g0 + 2 * g2) / 6, odd_a = kA * g1 / 6;
-    const double even_b = (g0 + 0.5 * g2) / -1.5, odd_b = kB * g1 / -1.5;
-    u[0] = g0;
-    u[step] = even_a + odd_a;
-    u[2 * step] = even_a - odd_a;
-    u[3 * step] = even_b + odd_b;
-    u[4 * step] = even_b - odd_b;
+    evaluate_taps<S>(g0, g1, g2, 0, u, step);
     u[5 * step] = g2;
   }
 }
