@@ -25,7 +25,7 @@ void Team::barrier() const noexcept {
   const unsigned generation = barrier_->generation.load(std::memory_order_relaxed);
   if (barrier_->waiting.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
     barrier_->waiting.store(0, std::memory_order_relaxed);
-    barrier_->dealt.store(0, std::memory_order_relaxed);
+    barrier_->reset_dealt(size_);
     barrier_->generation.store(generation + 1, std::memory_order_release);
     return;
   }
@@ -70,7 +70,11 @@ void ThreadPool::run(int threads, const std::function<void(const Team&)>& fn) {
     const std::lock_guard lock(mutex_);
     fn_ = &fn;
     team_size_ = threads;
-    barrier_.dealt.store(0, std::memory_order_relaxed);
+    if (barrier_.members < threads) {
+      barrier_.dealt = std::make_unique<Team::Counter[]>(threads);
+      barrier_.members = threads;
+    }
+    barrier_.reset_dealt(threads);
     running_.store(threads - 1, std::memory_order_relaxed);
     grow(threads - 1);
     job_.fetch_add(1, std::memory_order_release);

@@ -30,24 +30,39 @@ class Team {
     return {count * rank_ / size_, count * (rank_ + 1) / size_};
   }
 
-  // Calls f(unit) for every unit of [0, count) on whichever member is free, so that one whose processor is
-  // busy with something else does not keep the others waiting. Every member calls it, once between two
-  // barriers.
+  // Calls f(unit) for every unit of [0, count). A member starts with its own contiguous share, the same as
+  // share()'s, so that from step to step it meets the data that is in its cache; one that is done takes units
+  // of the others, so that a member whose processor is busy with something else does not keep them waiting.
+  // Every member calls it, once between two barriers.
   template <class F>
   void deal(int count, F&& f) const {
     if (size_ == 1) {
       for (int unit = 0; unit < count; ++unit) f(unit);
       return;
     }
-    for (int unit; (unit = barrier_->dealt.fetch_add(1, std::memory_order_relaxed)) < count;) f(unit);
+    for (int i = 0; i < size_; ++i) {
+      const int whose = rank_ + i < size_ ? rank_ + i : rank_ + i - size_;
+      const Team owner(whose, size_, barrier_);
+      const Range units = owner.share(count);
+      for (std::int64_t unit; (unit = units.begin + barrier_->dealt[whose].count.fetch_add(
+                                                        1, std::memory_order_relaxed)) < units.end;)
+        f(static_cast<int>(unit));
+    }
   }
 
  private:
   friend class ThreadPool;
+  struct alignas(64) Counter {
+    std::atomic<int> count{0};
+  };
   struct Barrier {
     std::atomic<int> waiting{0};
     std::atomic<unsigned> generation{0};
-    std::atomic<int> dealt{0};  // units given out since the last barrier
+    std::unique_ptr<Counter[]> dealt;  // units of each member's share given out since the last barrier
+    int members = 0;
+    void reset_dealt(int size) const noexcept {
+      for (int i = 0; i < size; ++i) dealt[i].count.store(0, std::memory_order_relaxed);
+    }
   };
   Team(int rank, int size, Barrier* barrier) : rank_(rank), size_(size), barrier_(barrier) {}
 

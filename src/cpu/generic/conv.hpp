@@ -118,8 +118,8 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
   const Grid<S> grid(pixel_tiles, oc_tiles, sizeof(float) * a.in.n * in.image,
                      sizeof(float) * packed_conv_floats<S>(a.in.c, a.out.c, a.kernel), size);
   if (rank >= grid.across_pixels * grid.across_channels) return;
-  const Share<S> my_pixels(pixel_tiles, rank % grid.across_pixels, grid.across_pixels);
-  const Share<S> my_channels(oc_tiles, rank / grid.across_pixels, grid.across_channels);
+  const Share<S> my_pixels(pixel_tiles, rank / grid.across_channels, grid.across_pixels);
+  const Share<S> my_channels(oc_tiles, rank % grid.across_channels, grid.across_channels);
 
   // A pixel block's chunk of input and its output take about half of L2.
   const std::size_t tile_bytes = sizeof(float) * S::kTilePixels *
@@ -130,6 +130,12 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
   // Blocks of one size instead of full ones and a remainder.
   const int my_count = my_pixels.end - my_pixels.begin;
   const int block_count = (my_count + block_tiles - 1) / block_tiles;
+
+  std::ptrdiff_t offsets[kMaxPieces];
+  for (int piece = 0; piece < chunk * taps; ++piece) {
+    const int block = piece / taps, tap = piece % taps;
+    offsets[piece] = block * in.plane + tap / a.kernel * in.row + tap % a.kernel * kLanes;
+  }
 
   TilePlace<S> places[kMaxTiles];
   for (int b = 0; b < block_count; ++b) {
@@ -152,11 +158,8 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
       const bool finish = first + chunk_count == blocks;
       for (int oc_tile = my_channels.begin; oc_tile < my_channels.end; ++oc_tile) {
         const int oc = oc_tile * kTileChannels;
-        TileLoop<S> loop{.blocks = chunk_count,
-                         .block_stride = in.plane,
-                         .kernel_h = a.kernel,
-                         .kernel_w = a.kernel,
-                         .row_stride = in.row,
+        TileLoop<S> loop{.pieces = chunk_count * taps,
+                         .offsets = offsets,
                          .plane_stride = out.plane,
                          .accumulate = first > 0,
                          .finish = finish,

@@ -27,6 +27,7 @@
 namespace resnet::cpu::generic {
 
 inline constexpr int kCacheLine = 16;  // floats
+inline constexpr int kMaxPieces = 64;
 
 // Calls f(integral_constant<int, 0>) … f(integral_constant<int, N-1>): a loop that is always unrolled.
 template <class S, int N, class F>
@@ -40,10 +41,8 @@ RESNET_INLINE void unroll(F&& f) {
 // Strides and epilogue of a tile, the same for all tiles of a loop.
 template <class S>
 struct TileLoop {
-  int blocks;                   // channel blocks in this chunk of k
-  std::ptrdiff_t block_stride;  // floats between channel blocks of the input
-  int kernel_h, kernel_w;
-  std::ptrdiff_t row_stride;    // floats between input rows
+  int pieces;                     // (channel block, tap) pairs in this chunk of k
+  const std::ptrdiff_t* offsets;  // of each piece's first value from `in`
   std::ptrdiff_t plane_stride;  // floats between vectors of output channels in the output
   bool accumulate;              // start from what `out` holds (a later chunk of k) instead of zero
   bool finish;                  // last chunk: apply the epilogue
@@ -97,34 +96,29 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
     });
   }
   const float* ahead = loop.prefetch;
-  for (int block = 0; block < loop.blocks; ++block) {
-    for (int kh = 0; kh < loop.kernel_h; ++kh) {
-      const float* row = in + block * loop.block_stride + kh * loop.row_stride;
-      for (int kw = 0; kw < loop.kernel_w; ++kw) {
-        const float* x = row + kw * kLanes;
-        if (loop.input_ahead != 0) {
-          for (int line = 0; line < R * PixelStride; line += kCacheLine)
-            S::prefetch(x + loop.input_ahead + line);
-        }
-        for (int first = 0; first < Inner; first += kUnroll) {
-          unroll<S, kUnroll>([&](auto i) __attribute__((always_inline)) {
-            Vec weight[V];
-            S::prefetch(ahead);
-            ahead += loop.prefetch_step;
-            unroll<S, V>([&](auto v) __attribute__((always_inline)) {
-              weight[v] = S::load(w + (i * V + v) * kLanes);
-            });
-            unroll<S, R>([&](auto p) __attribute__((always_inline)) {
-              const Vec value = S::broadcast(x + p * PixelStride + i);
-              unroll<S, V>([&](auto v) __attribute__((always_inline)) {
-                acc[p][v] = S::accumulate(acc[p][v], value, weight[v]);
-              });
-            });
+  const std::ptrdiff_t* const offsets = loop.offsets;
+  for (int piece = 0; piece < loop.pieces; ++piece) {
+    const float* x = in + offsets[piece];
+    if (loop.input_ahead != 0) {
+      for (int line = 0; line < R * PixelStride; line += kCacheLine) S::prefetch(x + loop.input_ahead + line);
+    }
+    for (int first = 0; first < Inner; first += kUnroll) {
+      unroll<S, kUnroll>([&](auto i) __attribute__((always_inline)) {
+        Vec weight[V];
+        S::prefetch(ahead);
+        ahead += loop.prefetch_step;
+        unroll<S, V>([&](auto v) __attribute__((always_inline)) {
+          weight[v] = S::load(w + (i * V + v) * kLanes);
+        });
+        unroll<S, R>([&](auto p) __attribute__((always_inline)) {
+          const Vec value = S::broadcast(x + p * PixelStride + i);
+          unroll<S, V>([&](auto v) __attribute__((always_inline)) {
+            acc[p][v] = S::accumulate(acc[p][v], value, weight[v]);
           });
-          x += kUnroll;
-          w += kUnroll * V * kLanes;
-        }
-      }
+        });
+      });
+      x += kUnroll;
+      w += kUnroll * V * kLanes;
     }
   }
   if (loop.finish) {

@@ -175,11 +175,9 @@ void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>&
   const int tiles = stem_tiles<S>(a.w), width = stem_side<S>(a.w);
   const Tiling<S> tiling(tiles);
   stem_transform<S>(a, n, tile_row, scratch.v);
-  const TileLoop<S> loop{.blocks = 1,
-                         .block_stride = 0,
-                         .kernel_h = 1,
-                         .kernel_w = 1,
-                         .row_stride = 0,
+  const std::ptrdiff_t offset_of_piece = 0;
+  const TileLoop<S> loop{.pieces = 1,
+                         .offsets = &offset_of_piece,
                          .plane_stride = static_cast<std::ptrdiff_t>(tiles) * kLanes,
                          .accumulate = false,
                          .finish = false,

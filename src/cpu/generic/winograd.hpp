@@ -218,6 +218,8 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
   const std::size_t point_floats = packed_conv_floats<S>(a.in.c, a.out.c, 1);
   const Tiling<S> tiling(tiles);
   const Share<S> share(static_cast<std::int64_t>(points) * oc_tiles, rank, size);
+  std::ptrdiff_t offsets[kMaxPieces];
+  for (int piece = 0; piece < chunk; ++piece) offsets[piece] = piece * plane;
   for (int unit = share.begin; unit < share.end;) {
     const int point = unit / oc_tiles;
     const int first_tile = unit - point * oc_tiles;
@@ -228,11 +230,8 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
       const int count = first + chunk < blocks ? chunk : blocks - first;
       const float* weights = a.weights + point * point_floats +
                              static_cast<std::size_t>(first) * kLanes * oc_tiles * kTileChannels;
-      TileLoop<S> loop{.blocks = count,
-                       .block_stride = plane,
-                       .kernel_h = 1,
-                       .kernel_w = 1,
-                       .row_stride = 0,
+      TileLoop<S> loop{.pieces = count,
+                       .offsets = offsets,
                        .plane_stride = plane,
                        .accumulate = first > 0,
                        .finish = false,
