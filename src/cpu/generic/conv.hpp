@@ -1,10 +1,10 @@
 // Direct convolution, any kernel and stride, as implicit GEMM without an im2col buffer, and the packing
 // of its weights.
 //
-// Packed weights: [k chunk][oc tile][k in chunk][V · L]. The weights of a chunk and oc tile (8 KiB at 128
-// values of k on AVX2, 16 KiB on AVX-512) stay in L1 beside the input and the output while all pixels of a
-// block pass over them, and lie in memory in the order in which they are read. A 3x3 kernel reuses its input
-// nine times and does better with longer chunks.
+// Packed weights: [k chunk][oc tile][k in chunk][V · L]. The weights of a chunk and oc tile (16 KiB on AVX2
+// and AVX-512) stay in L1 beside the input and the output while all pixels of a block pass over them, and lie
+// in memory in the order in which they are read. A 3x3 kernel reuses its input nine times and does better
+// with longer chunks.
 //
 // Order of the loops: pixel block (its input chunk and its output stay in L2) → k chunk → oc tile →
 // micro tile. Members of the team get a rectangle of (pixel tiles) x (oc tiles).
@@ -14,14 +14,21 @@
 
 namespace resnet::cpu::generic {
 
+inline constexpr int kChunk3x3 = 288;
+template <class S>
+inline constexpr int kChunk1x1 = S::kTileVectors* S::kLanes > 16 ? 128 : 256;
+
 // Channel blocks of one k chunk, for `channel_blocks` in all and `taps` kernel positions.
 template <class S>
 RESNET_INLINE int chunk_blocks(int channel_blocks, int taps) {
-  const int chunk_k = taps > 1 ? 288 : 128;
-  const int blocks = chunk_k / (S::kLanes * taps);
+  const int blocks = (taps > 1 ? kChunk3x3 : kChunk1x1<S>) / (S::kLanes * taps);
   const int at_least_one = blocks < 1 ? 1 : blocks;
   return at_least_one < channel_blocks ? at_least_one : channel_blocks;
 }
+
+// (Channel block, tap) pairs of a chunk, at most; of a kernel up to 7x7.
+template <class S>
+inline constexpr int kMaxPieces = kChunk3x3 / S::kLanes > 49 ? kChunk3x3 / S::kLanes : 49;
 
 template <class S>
 RESNET_INLINE int channel_tiles(int oc) {
@@ -131,7 +138,7 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
   const int my_count = my_pixels.end - my_pixels.begin;
   const int block_count = (my_count + block_tiles - 1) / block_tiles;
 
-  std::ptrdiff_t offsets[kMaxPieces];
+  std::ptrdiff_t offsets[kMaxPieces<S>];
   for (int piece = 0; piece < chunk * taps; ++piece) {
     const int block = piece / taps, tap = piece % taps;
     offsets[piece] = block * in.plane + tap / a.kernel * in.row + tap % a.kernel * kLanes;

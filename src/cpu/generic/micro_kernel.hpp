@@ -27,7 +27,6 @@
 namespace resnet::cpu::generic {
 
 inline constexpr int kCacheLine = 16;  // floats
-inline constexpr int kMaxPieces = 64;
 
 // Calls f(integral_constant<int, 0>) … f(integral_constant<int, N-1>): a loop that is always unrolled.
 template <class S, int N, class F>
@@ -43,10 +42,10 @@ template <class S>
 struct TileLoop {
   int pieces;                     // (channel block, tap) pairs in this chunk of k
   const std::ptrdiff_t* offsets;  // of each piece's first value from `in`
-  std::ptrdiff_t plane_stride;  // floats between vectors of output channels in the output
-  bool accumulate;              // start from what `out` holds (a later chunk of k) instead of zero
-  bool finish;                  // last chunk: apply the epilogue
-  const float* bias;            // per output channel of this tile, or null
+  std::ptrdiff_t plane_stride;    // floats between vectors of output channels in the output
+  bool accumulate;                // start from what `out` holds (a later chunk of k) instead of zero
+  bool finish;                    // last chunk: apply the epilogue
+  const float* bias;              // per output channel of this tile, or null
   std::ptrdiff_t residual_plane_stride;
   bool relu;
   // What the next tile will read, fetched while this one computes: weights come from L3 or memory in one
@@ -107,9 +106,8 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
         Vec weight[V];
         S::prefetch(ahead);
         ahead += loop.prefetch_step;
-        unroll<S, V>([&](auto v) __attribute__((always_inline)) {
-          weight[v] = S::load(w + (i * V + v) * kLanes);
-        });
+        unroll<S, V>([&](auto v)
+                         __attribute__((always_inline)) { weight[v] = S::load(w + (i * V + v) * kLanes); });
         unroll<S, R>([&](auto p) __attribute__((always_inline)) {
           const Vec value = S::broadcast(x + p * PixelStride + i);
           unroll<S, V>([&](auto v) __attribute__((always_inline)) {

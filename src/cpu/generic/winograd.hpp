@@ -163,7 +163,28 @@ struct TilePosition {
     y = tile / columns % rows * M;
     x = tile % columns * M;
   }
+  void advance(const Activation& out) {
+    if ((x += M) < out.w) return;
+    x = 0;
+    if ((y += M) < out.h) return;
+    y = 0;
+    ++n;
+  }
 };
+
+// Calls f(tile, block, position) for a member's share of (channel block, tile) pairs, block by block.
+template <class S, int M, class F>
+RESNET_INLINE void for_each_tile(const WinogradArgs& a, int blocks, int rank, int size, F&& f) {
+  const int tiles = a.tile_end - a.tile_begin;
+  const Share<S> share(static_cast<std::int64_t>(tiles) * blocks, rank, size);
+  for (int unit = share.begin; unit < share.end;) {
+    const int block = unit / tiles, first = unit - block * tiles;
+    const int last = share.end - block * tiles < tiles ? share.end - block * tiles : tiles;
+    TilePosition<S, M> at(a.tile_begin + first, a.out);
+    for (int tile = first; tile < last; ++tile, at.advance(a.out)) f(tile, block, at);
+    unit += last - first;
+  }
+}
 
 template <class S, int M>
 void winograd_input_m(const WinogradArgs& a, int rank, int size) {
@@ -171,31 +192,29 @@ void winograd_input_m(const WinogradArgs& a, int rank, int size) {
   constexpr int kLanes = S::kLanes, kAlpha = M + 2;
   const Strides<S> in(a.in);
   const int tiles = a.tile_end - a.tile_begin, blocks = a.in.c / kLanes;
-  const std::ptrdiff_t point_stride = static_cast<std::ptrdiff_t>(blocks) * tiles * kLanes;
-  const Share<S> share(static_cast<std::int64_t>(tiles) * blocks, rank, size);
-  for (int unit = share.begin; unit < share.end; ++unit) {
-    const int tile = unit % tiles, block = unit / tiles;
-    const TilePosition<S, M> at(a.tile_begin + tile, a.out);
+  const std::ptrdiff_t point_stride = static_cast<std::ptrdiff_t>(blocks) * tiles * kLanes + kPointGap;
+  for_each_tile<S, M>(a, blocks, rank, size, [&](int tile, int block, const TilePosition<S, M>& at) {
     const float* corner = pixel(a.in, in, at.n, at.y - 1, at.x - 1) + block * in.plane;
     Vec d[kAlpha * kAlpha];
-    const bool inside = at.y >= 1 && at.x >= 1 && at.y + M + 1 <= a.in.h && at.x + M + 1 <= a.in.w;
-    if (inside) {
-      for (int y = 0; y < kAlpha; ++y) {
+    // Rows [top, bottom) and columns [left, right) of the tile lie inside the image; the rest is padding.
+    const int top = at.y == 0 ? 1 : 0, left = at.x == 0 ? 1 : 0;
+    const int bottom = a.in.h - at.y + 1, right = a.in.w - at.x + 1;
+    for (int y = 0; y < kAlpha; ++y) {
+      Vec* row = d + y * kAlpha;
+      const float* from = corner + y * in.row;
+      if (y < top || y >= bottom) {
+        unroll<S, kAlpha>([&](auto x) __attribute__((always_inline)) { row[x] = S::zero(); });
+        continue;
+      }
+      if (left == 0 && right >= kAlpha) {
+        unroll<S, kAlpha>([&](auto x)
+                              __attribute__((always_inline)) { row[x] = S::load(from + x * kLanes); });
+      } else {
         unroll<S, kAlpha>([&](auto x) __attribute__((always_inline)) {
-          d[y * kAlpha + x] = S::load(corner + y * in.row + x * kLanes);
+          row[x] = x >= left && x < right ? S::load(from + x * kLanes) : S::zero();
         });
-        transform_input<S, M>(d + y * kAlpha, 1);
       }
-    } else {
-      for (int y = 0; y < kAlpha; ++y) {
-        const int row = at.y - 1 + y;
-        for (int x = 0; x < kAlpha; ++x) {
-          const int column = at.x - 1 + x;
-          const bool there = row >= 0 && row < a.in.h && column >= 0 && column < a.in.w;
-          d[y * kAlpha + x] = there ? S::load(corner + y * in.row + x * kLanes) : S::zero();
-        }
-        transform_input<S, M>(d + y * kAlpha, 1);
-      }
+      transform_input<S, M>(row, 1);
     }
     float* to = a.v + (static_cast<std::ptrdiff_t>(block) * tiles + tile) * kLanes;
     unroll<S, kAlpha>([&](auto x) __attribute__((always_inline)) {
@@ -204,7 +223,7 @@ void winograd_input_m(const WinogradArgs& a, int rank, int size) {
         S::store(to + (y * kAlpha + x) * point_stride, d[y * kAlpha + x]);
       });
     });
-  }
+  });
 }
 
 template <class S>
@@ -218,14 +237,14 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
   const std::size_t point_floats = packed_conv_floats<S>(a.in.c, a.out.c, 1);
   const Tiling<S> tiling(tiles);
   const Share<S> share(static_cast<std::int64_t>(points) * oc_tiles, rank, size);
-  std::ptrdiff_t offsets[kMaxPieces];
+  std::ptrdiff_t offsets[kMaxPieces<S>];
   for (int piece = 0; piece < chunk; ++piece) offsets[piece] = piece * plane;
   for (int unit = share.begin; unit < share.end;) {
     const int point = unit / oc_tiles;
     const int first_tile = unit - point * oc_tiles;
     const int last_tile = share.end - point * oc_tiles < oc_tiles ? share.end - point * oc_tiles : oc_tiles;
-    const float* v = a.v + point * plane * blocks;
-    float* products = a.products + point * plane * (a.out.c / kLanes);
+    const float* v = a.v + point * (plane * blocks + kPointGap);
+    float* products = a.products + point * (plane * (a.out.c / kLanes) + kPointGap);
     for (int first = 0; first < blocks; first += chunk) {
       const int count = first + chunk < blocks ? chunk : blocks - first;
       const float* weights = a.weights + point * point_floats +
@@ -241,7 +260,7 @@ void winograd_gemm(const WinogradArgs& a, int rank, int size) {
       for (int oc_tile = first_tile; oc_tile < last_tile; ++oc_tile) {
         const std::ptrdiff_t tile_floats = static_cast<std::ptrdiff_t>(count) * kLanes * kTileChannels;
         const float* w = weights + oc_tile * tile_floats;
-        loop.input_ahead = oc_tile + 1 == last_tile ? plane * blocks : 0;
+        loop.input_ahead = oc_tile + 1 == last_tile ? plane * blocks + kPointGap : 0;
         for (int t = 0; t < tiling.tiles; ++t) {
           const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(tiling.start(t)) * kLanes;
           share_prefetch<S>(loop, w + tile_floats, count * kLanes, t, tiling.tiles);
@@ -261,12 +280,14 @@ void winograd_output_m(const WinogradArgs& a, int rank, int size) {
   const Epilogue& e = a.epilogue;
   const Strides<S> out(a.out), res(e.residual);
   const int tiles = a.tile_end - a.tile_begin, blocks = a.out.c / kLanes;
-  const std::ptrdiff_t point_stride = static_cast<std::ptrdiff_t>(blocks) * tiles * kLanes;
-  const Share<S> share(static_cast<std::int64_t>(tiles) * blocks, rank, size);
-  for (int unit = share.begin; unit < share.end; ++unit) {
-    const int tile = unit % tiles, block = unit / tiles;
-    const TilePosition<S, M> at(a.tile_begin + tile, a.out);
+  const std::ptrdiff_t point_stride = static_cast<std::ptrdiff_t>(blocks) * tiles * kLanes + kPointGap;
+  for_each_tile<S, M>(a, blocks, rank, size, [&](int tile, int block, const TilePosition<S, M>& at) {
     const float* from = a.products + (static_cast<std::ptrdiff_t>(block) * tiles + tile) * kLanes;
+    const int height = a.out.h - at.y < M ? a.out.h - at.y : M;
+    const int width = a.out.w - at.x < M ? a.out.w - at.x : M;
+    float* to = pixel(a.out, out, at.n, at.y, at.x) + block * out.plane;
+    const float* residual =
+        e.residual.data ? pixel(e.residual, res, at.n, at.y, at.x) + block * res.plane : nullptr;
     Vec y[kAlpha * kAlpha];
     for (int row = 0; row < kAlpha; ++row) {
       unroll<S, kAlpha>([&](auto x) __attribute__((always_inline)) {
@@ -275,11 +296,6 @@ void winograd_output_m(const WinogradArgs& a, int rank, int size) {
       transform_output<S, M>(y + row * kAlpha, 1);
     }
     const Vec bias = S::load(e.bias + block * kLanes);
-    const int height = a.out.h - at.y < M ? a.out.h - at.y : M;
-    const int width = a.out.w - at.x < M ? a.out.w - at.x : M;
-    float* to = pixel(a.out, out, at.n, at.y, at.x) + block * out.plane;
-    const float* residual =
-        e.residual.data ? pixel(e.residual, res, at.n, at.y, at.x) + block * res.plane : nullptr;
     unroll<S, M>([&](auto x) __attribute__((always_inline)) { transform_output<S, M>(y + x, kAlpha); });
     for (int row = 0; row < height; ++row) {
       for (int x = 0; x < width; ++x) {
@@ -289,7 +305,7 @@ void winograd_output_m(const WinogradArgs& a, int rank, int size) {
         S::store(to + row * out.row + x * kLanes, value);
       }
     }
-  }
+  });
 }
 
 template <class S>
