@@ -36,9 +36,9 @@ struct PackedLayers {
   Arena arena;
 };
 
-// Which algorithm a layer runs is fixed by the plan and the layer alone, never by the picture's size, the
-// batch or the threads, so that those change no bit.
-Algorithm choose_algorithm(const ConvSpec& spec, Plan plan);
+// Which algorithm a layer runs is fixed by the plan, the instruction set (by its lanes) and the layer alone,
+// never by the picture's size, the batch or the threads, so that those change no bit.
+Algorithm choose_algorithm(const ConvSpec& spec, Plan plan, int lanes);
 
 // Packs the layers of modules [begin, end) on `threads` threads.
 PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, const KernelTable& kernels,
