@@ -52,10 +52,6 @@ struct StemArgs {
   float* scratch = nullptr;  // stem_scratch_floats() for each member
 };
 
-// Floats between the points of a Winograd buffer. Without the gap their distance is often a multiple of 4
-// KiB, and the 36 values that a transform reads or writes share one set of the L1 cache.
-inline constexpr int kPointGap = 32;
-
 // A 3x3, stride 1, padding 1 convolution by Winograd's minimal filtering, F(m x m, 3 x 3): `points`
 // = (m + 2)^2 independent matrix products between transformed input tiles and transformed weights.
 // A call handles the tiles [tile_begin, tile_end) of the N * TH * TW there are.
@@ -64,8 +60,8 @@ struct WinogradArgs {
   int m = 4;                       // 2 or 4
   const float* weights = nullptr;  // from pack_winograd()
   Epilogue epilogue;
-  float* v = nullptr;         // transformed input, [points][C/L][tiles][L], and kPointGap after each point
-  float* products = nullptr;  // the products, [points][OC/L][tiles][L], likewise
+  float* v = nullptr;         // transformed input, [points][C/L][tiles][L]; winograd_buffer_floats()
+  float* products = nullptr;  // the products, [points][OC/L][tiles][L]; likewise
   int tile_begin = 0, tile_end = 0;
 };
 
@@ -92,6 +88,7 @@ struct KernelTable {
 
   // Operators.
   void (*conv)(const ConvArgs&, int rank, int size);
+  std::size_t (*winograd_buffer_floats)(int m, int tiles, int channels);
   void (*winograd_input)(const WinogradArgs&, int rank, int size);
   void (*winograd_gemm)(const WinogradArgs&, int rank, int size);
   void (*winograd_output)(const WinogradArgs&, int rank, int size);

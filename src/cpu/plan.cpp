@@ -286,11 +286,9 @@ class Builder {
     const int total = args.out.n * ((args.out.h + m - 1) / m) * ((args.out.w + m - 1) / m);
     const WinogradBlocking blocking =
         choose_blocking(points, args.in.c, args.out.c, total, options_.threads, l2_);
-    const auto buffer_floats = [&](int channels) {
-      return Arena::padded(points * (static_cast<std::size_t>(blocking.tiles) * channels + kPointGap));
-    };
-    const std::size_t v_floats = buffer_floats(args.in.c);
-    const std::size_t member_floats = v_floats + buffer_floats(args.out.c);
+    const std::size_t v_floats = Arena::padded(k_.winograd_buffer_floats(m, blocking.tiles, args.in.c));
+    const std::size_t member_floats =
+        v_floats + Arena::padded(k_.winograd_buffer_floats(m, blocking.tiles, args.out.c));
     float* memory = reserve(scratch, member_floats * (blocking.independent ? options_.threads : 1));
     const int blocks = (total + blocking.tiles - 1) / blocking.tiles;
 

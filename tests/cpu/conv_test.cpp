@@ -160,11 +160,10 @@ TEST_P(WinogradConvTest, EqualsTheReferenceForAnyTeamAndBlocking) {
   in.fill(problem.input);
   for (const int m : {2, 4}) {
     SCOPED_TRACE("F(" + std::to_string(m) + "x" + std::to_string(m) + ")");
-    const int points = (m + 2) * (m + 2);
     const int tiles = c.n * ((c.h + m - 1) / m) * ((c.w + m - 1) / m);
     const std::size_t floats = k.packed_winograd_floats(c.ic, c.oc, m);
-    const std::size_t v_floats = static_cast<std::size_t>(points) * tiles * c.ic;
-    const std::size_t product_floats = static_cast<std::size_t>(points) * tiles * c.oc;
+    const std::size_t v_floats = k.winograd_buffer_floats(m, tiles, c.ic);
+    const std::size_t product_floats = k.winograd_buffer_floats(m, tiles, c.oc);
     Arena arena(Arena::padded(floats) + Arena::padded(v_floats) + Arena::padded(product_floats));
     float* packed = arena.take(floats);
     float* v = arena.take(v_floats);

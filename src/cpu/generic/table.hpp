@@ -21,6 +21,7 @@ constexpr KernelTable make_table(std::string_view isa) {
           .packed_winograd_floats = packed_winograd_floats<S>,
           .pack_winograd = pack_winograd<S>,
           .conv = conv<S>,
+          .winograd_buffer_floats = winograd_buffer_floats<S>,
           .winograd_input = winograd_input<S>,
           .winograd_gemm = winograd_gemm<S>,
           .winograd_output = winograd_output<S>,
