@@ -1,5 +1,6 @@
 #include "core/thread_pool.hpp"
 
+#include <atomic>
 #include <thread>
 #include <vector>
 
@@ -42,6 +43,46 @@ TEST(ThreadPool, SharesCoverEverythingOnce) {
     for (std::int64_t i = range.begin; i < range.end; ++i) ++hits[i];
   });
   EXPECT_EQ(hits, std::vector<int>(101, 1));
+}
+
+TEST(ThreadPool, DealGivesOutEveryUnitOnce) {
+  ThreadPool pool;
+  for (const int threads : {1, 2, 3, 5}) {
+    for (const int count : {0, 1, 2, 7, 64}) {
+      constexpr int kRounds = 20;
+      std::vector<std::atomic<int>> hits(count);
+      pool.run(threads, [&](const Team& team) {
+        for (int round = 0; round < kRounds; ++round) {
+          team.deal(count, [&](int unit) { ++hits[unit]; });
+          team.barrier();
+        }
+      });
+      for (const auto& unit : hits) EXPECT_EQ(unit, kRounds) << threads << " threads, " << count << " units";
+    }
+  }
+}
+
+TEST(ThreadPool, DealLetsOthersTakeAStalledMembersUnits) {
+  ThreadPool pool;
+  constexpr int kUnits = 8;  // 0 to 3 are member 0's, which is held up in its first until all others are done
+  std::atomic<int> done{0};
+  std::vector<std::atomic<int>> by(kUnits);
+  std::atomic<bool> stalled{false};
+  pool.run(2, [&](const Team& team) {
+    if (team.rank() == 1) {
+      while (!stalled) std::this_thread::yield();
+    }
+    team.deal(kUnits, [&](int unit) {
+      if (team.rank() == 0) {
+        stalled = true;
+        while (done < kUnits - 1) std::this_thread::yield();
+      }
+      by[unit] = team.rank();
+      ++done;
+    });
+  });
+  EXPECT_EQ(by[0], 0);
+  for (int unit = 1; unit < kUnits; ++unit) EXPECT_EQ(by[unit], 1) << unit;
 }
 
 TEST(ThreadPool, ConcurrentRunsTakeTurns) {
