@@ -52,16 +52,21 @@ struct StemArgs {
   float* scratch = nullptr;  // stem_scratch_floats() for each member
 };
 
-// A 3x3, stride 1, padding 1 convolution by Winograd's minimal filtering, F(m x m, 3 x 3): `points`
-// = (m + 2)^2 independent matrix products between transformed input tiles and transformed weights.
-// A call handles the tiles [tile_begin, tile_end) of the N * TH * TW there are.
+// F(m x m, 3 x 3) of a stride: {2, 1}, {4, 1} or {4, 2}.
+struct WinogradForm {
+  int m = 4, stride = 1;
+};
+
+// A 3x3, padding 1 convolution by Winograd's minimal filtering: independent matrix products, one a point,
+// between transformed input tiles and transformed weights. A call handles the tiles [tile_begin, tile_end) of
+// the N * TH * TW there are, each m x m outputs.
 struct WinogradArgs {
   Activation in, out;
-  int m = 4;                       // 2 or 4
+  WinogradForm form;
   const float* weights = nullptr;  // from pack_winograd()
   Epilogue epilogue;
-  float* v = nullptr;         // transformed input, [points][C/L][tiles][L]; winograd_buffer_floats()
-  float* products = nullptr;  // the products, [points][OC/L][tiles][L]; likewise
+  float* v = nullptr;         // transformed input, [slots][C/L][tiles][L]; winograd_input_floats()
+  float* products = nullptr;  // the products, [points][OC/L][tiles][L]; winograd_product_floats()
   int tile_begin = 0, tile_end = 0;
 };
 
@@ -82,13 +87,14 @@ struct KernelTable {
                     int rank, int size);
   std::size_t (*packed_stem_floats)(int oc);
   void (*pack_stem)(const float* oihw, int oc, float* packed);
-  std::size_t (*packed_winograd_floats)(int ic, int oc, int m);
-  void (*pack_winograd)(const float* oihw, const double* oc_scale, int ic, int oc, int m, float* packed,
-                        int rank, int size);
+  std::size_t (*packed_winograd_floats)(int ic, int oc, const WinogradForm& form);
+  void (*pack_winograd)(const float* oihw, const double* oc_scale, int ic, int oc, const WinogradForm& form,
+                        float* packed, int rank, int size);
 
   // Operators.
   void (*conv)(const ConvArgs&, int rank, int size);
-  std::size_t (*winograd_buffer_floats)(int m, int tiles, int channels);
+  std::size_t (*winograd_input_floats)(const WinogradForm& form, int tiles, int ic);
+  std::size_t (*winograd_product_floats)(const WinogradForm& form, int tiles, int oc);
   void (*winograd_input)(const WinogradArgs&, int rank, int size);
   void (*winograd_gemm)(const WinogradArgs&, int rank, int size);
   void (*winograd_output)(const WinogradArgs&, int rank, int size);

@@ -39,13 +39,9 @@ class Packer {
   }
 
   std::size_t weight_floats(const ConvSpec& spec) const {
-    switch (choose_algorithm(spec, plan_, kernels_.lanes)) {
-      case Algorithm::winograd_f2:
-        return kernels_.packed_winograd_floats(spec.in_channels, spec.out_channels, 2);
-      case Algorithm::winograd_f4:
-        return kernels_.packed_winograd_floats(spec.in_channels, spec.out_channels, 4);
-      case Algorithm::direct:
-        break;
+    const Algorithm algorithm = choose_algorithm(spec, plan_, kernels_.lanes);
+    if (algorithm != Algorithm::direct) {
+      return kernels_.packed_winograd_floats(spec.in_channels, spec.out_channels, winograd_form(algorithm));
     }
     return kernels_.packed_conv_floats(spec.in_channels, spec.out_channels, spec.kernel);
   }
@@ -74,8 +70,7 @@ class Packer {
                            team.size());
       } else {
         kernels_.pack_winograd(oihw, scale, spec.in_channels, spec.out_channels,
-                               layer.algorithm == Algorithm::winograd_f2 ? 2 : 4, packed, team.rank(),
-                               team.size());
+                               winograd_form(layer.algorithm), packed, team.rank(), team.size());
       }
     });
     weight.evict();
@@ -123,23 +118,33 @@ std::string ConvLayer::kernel_name() const {
       return "winograd_f2x2";
     case Algorithm::winograd_f4:
       return "winograd_f4x4";
+    case Algorithm::winograd_f4_s2:
+      return "winograd_f4x4_s2";
     case Algorithm::direct:
       break;
   }
   return fmt::format("direct_{}x{}{}", spec.kernel, spec.kernel, spec.stride == 2 ? "_s2" : "");
 }
 
+WinogradForm winograd_form(Algorithm algorithm) {
+  return {algorithm == Algorithm::winograd_f2 ? 2 : 4, algorithm == Algorithm::winograd_f4_s2 ? 2 : 1};
+}
+
 // One image at a time, layer4's 7x7 maps make 4 tiles of F(4x4): its weights, four times the size (151 MB in
 // ResNet-18), would be read for so few products that the processor waits for memory. A core with AVX-512
 // does twice the products in the time that it takes to read the same weights, so there that holds for
 // layer3's 14x14 maps too: on Emerald Rapids weights arrive at 13 GB/s, and F(2x2) makes ResNet-18 6 %
-// faster. With eight images a batch F(4x4) wins everywhere.
+// faster. With eight images a batch F(4x4) wins everywhere. Of stride 2 its weights are nine times the
+// direct algorithm's: too many for layer4 in any case.
 Algorithm choose_algorithm(const ConvSpec& spec, Plan plan, int lanes) {
   constexpr int kLayer3Channels = 256, kLayer4Channels = 512;
-  if (spec.kernel != 3 || spec.stride != 1) return Algorithm::direct;
+  if (spec.kernel != 3) return Algorithm::direct;
   const int read_once = lanes >= 16 ? kLayer3Channels : kLayer4Channels;
-  if (plan == Plan::latency && spec.out_channels >= read_once) return Algorithm::winograd_f2;
-  return Algorithm::winograd_f4;
+  const bool few_tiles = plan == Plan::latency && spec.out_channels >= read_once;
+  if (spec.stride == 2) {
+    return few_tiles || spec.out_channels >= kLayer4Channels ? Algorithm::direct : Algorithm::winograd_f4_s2;
+  }
+  return few_tiles ? Algorithm::winograd_f2 : Algorithm::winograd_f4;
 }
 
 PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, const KernelTable& kernels,

@@ -12,7 +12,10 @@
 
 namespace resnet::cpu {
 
-enum class Algorithm { direct, winograd_f2, winograd_f4 };
+enum class Algorithm { direct, winograd_f2, winograd_f4, winograd_f4_s2 };
+
+// Of a Winograd algorithm.
+WinogradForm winograd_form(Algorithm algorithm);
 
 // One convolution (or the fully connected layer, a 1x1 convolution over images) with BatchNorm folded in.
 struct ConvLayer {

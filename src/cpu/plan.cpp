@@ -26,10 +26,9 @@ struct WinogradBlocking {
 
 // Small blocks keep transformed input and products in L2 but read all weights again for each block; large
 // ones read them seldom but spill to L3. The cheaper by bytes moved wins.
-WinogradBlocking choose_blocking(int points, int ic, int oc, int total_tiles, int threads, std::size_t l2) {
+WinogradBlocking choose_blocking(std::size_t tile_bytes, std::size_t weight_bytes, int total_tiles,
+                                 int threads, std::size_t l2) {
   constexpr std::size_t kSpillLimit = std::size_t{4} << 20;
-  const std::size_t tile_bytes = sizeof(float) * points * (ic + oc);
-  const std::size_t weight_bytes = sizeof(float) * points * ic * oc;
   const int per_member = (total_tiles + threads - 1) / threads;
   const auto clamped = [&](std::size_t bytes) {
     return std::clamp(static_cast<int>(bytes / tile_bytes), 1, total_tiles);
@@ -275,24 +274,29 @@ class Builder {
             deal(team, [&](int unit, int units) { k->conv(args, unit, units); });
           });
     } else {
-      const int tile = layer.algorithm == Algorithm::winograd_f2 ? 2 : 4;
-      add_winograd(module, layer, tile, {in, out, tile, layer.weights, epilogue}, macs);
+      add_winograd(module, layer, {in, out, winograd_form(layer.algorithm), layer.weights, epilogue}, macs);
     }
     return out;
   }
 
-  void add_winograd(int module, const ConvLayer& layer, int m, WinogradArgs args, std::int64_t macs) {
-    const int points = (m + 2) * (m + 2);
+  void add_winograd(int module, const ConvLayer& layer, const WinogradArgs& args, std::int64_t macs) {
+    const WinogradForm& form = args.form;
+    const int m = form.m, ic = args.in.c, oc = args.out.c;
     const int total = args.out.n * ((args.out.h + m - 1) / m) * ((args.out.w + m - 1) / m);
-    const WinogradBlocking blocking =
-        choose_blocking(points, args.in.c, args.out.c, total, options_.threads, l2_);
-    const std::size_t v_floats = Arena::padded(k_.winograd_buffer_floats(m, blocking.tiles, args.in.c));
-    const std::size_t member_floats =
-        v_floats + Arena::padded(k_.winograd_buffer_floats(m, blocking.tiles, args.out.c));
+    const auto buffers = [&](int tiles) {
+      return std::pair{Arena::padded(k_.winograd_input_floats(form, tiles, ic)),
+                       Arena::padded(k_.winograd_product_floats(form, tiles, oc))};
+    };
+    const auto [v_of_one, products_of_one] = buffers(1);
+    const WinogradBlocking blocking = choose_blocking(sizeof(float) * (v_of_one + products_of_one),
+                                                      sizeof(float) * k_.packed_winograd_floats(ic, oc, form),
+                                                      total, options_.threads, l2_);
+    const auto [v_floats, product_floats] = buffers(blocking.tiles);
+    const std::size_t member_floats = v_floats + product_floats;
     float* memory = reserve(scratch, member_floats * (blocking.independent ? options_.threads : 1));
     const int blocks = (total + blocking.tiles - 1) / blocking.tiles;
 
-    const auto place = [args, v_floats, tiles = blocking.tiles, total](int block, float* at) {
+    const auto place = [args, v_floats = v_floats, tiles = blocking.tiles, total](int block, float* at) {
       WinogradArgs mine = args;
       mine.v = at, mine.products = at + v_floats;
       mine.tile_begin = block * tiles, mine.tile_end = std::min(total, (block + 1) * tiles);

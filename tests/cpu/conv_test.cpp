@@ -36,10 +36,13 @@ constexpr ConvCase kDirectCases[] = {
 };
 
 constexpr ConvCase kWinogradCases[] = {
-    {1, 16, 32, 1, 1, 3, 1, false, false, 0}, {1, 16, 32, 4, 4, 3, 1, false, true, 0},
-    {2, 64, 64, 7, 7, 3, 1, true, true, 0},   {1, 64, 128, 13, 5, 3, 1, true, true, 1},
-    {1, 512, 64, 6, 9, 3, 1, true, true, 0},  {3, 32, 32, 3, 11, 3, 1, false, true, 0},
-    {1, 64, 64, 56, 56, 3, 1, true, true, 0},
+    {1, 16, 32, 1, 1, 3, 1, false, false, 0},   {1, 16, 32, 4, 4, 3, 1, false, true, 0},
+    {2, 64, 64, 7, 7, 3, 1, true, true, 0},     {1, 64, 128, 13, 5, 3, 1, true, true, 1},
+    {1, 512, 64, 6, 9, 3, 1, true, true, 0},    {3, 32, 32, 3, 11, 3, 1, false, true, 0},
+    {1, 64, 64, 56, 56, 3, 1, true, true, 0},   {1, 16, 32, 1, 1, 3, 2, false, false, 0},
+    {2, 64, 64, 8, 8, 3, 2, true, true, 0},     {1, 64, 128, 13, 5, 3, 2, true, true, 1},
+    {1, 256, 64, 7, 18, 3, 2, false, true, 0},  {3, 32, 32, 17, 3, 3, 2, false, true, 1},
+    {1, 64, 128, 56, 56, 3, 2, false, true, 0},
 };
 
 struct Problem {
@@ -158,24 +161,28 @@ TEST_P(WinogradConvTest, EqualsTheReferenceForAnyTeamAndBlocking) {
   const Problem problem(c);
   test::BlockedBuffer in(k, c.n, c.ic, c.h, c.w, 0);
   in.fill(problem.input);
-  for (const int m : {2, 4}) {
+  for (const cpu::WinogradForm form : {cpu::WinogradForm{2, 1}, {4, 1}, {4, 2}}) {
+    if (form.stride != c.stride) continue;
+    const int m = form.m;
     SCOPED_TRACE("F(" + std::to_string(m) + "x" + std::to_string(m) + ")");
-    const int tiles = c.n * ((c.h + m - 1) / m) * ((c.w + m - 1) / m);
-    const std::size_t floats = k.packed_winograd_floats(c.ic, c.oc, m);
-    const std::size_t v_floats = k.winograd_buffer_floats(m, tiles, c.ic);
-    const std::size_t product_floats = k.winograd_buffer_floats(m, tiles, c.oc);
+    const int out_h = (c.h - 1) / c.stride + 1, out_w = (c.w - 1) / c.stride + 1;
+    const int tiles = c.n * ((out_h + m - 1) / m) * ((out_w + m - 1) / m);
+    const std::size_t floats = k.packed_winograd_floats(c.ic, c.oc, form);
+    const std::size_t v_floats = k.winograd_input_floats(form, tiles, c.ic);
+    const std::size_t product_floats = k.winograd_product_floats(form, tiles, c.oc);
     Arena arena(Arena::padded(floats) + Arena::padded(v_floats) + Arena::padded(product_floats));
     float* packed = arena.take(floats);
     float* v = arena.take(v_floats);
     float* products = arena.take(product_floats);
     for (int rank = 0; rank < 2; ++rank) {
-      k.pack_winograd(problem.weights.data(), problem.oc_scale.data(), c.ic, c.oc, m, packed, rank, 2);
+      k.pack_winograd(problem.weights.data(), problem.oc_scale.data(), c.ic, c.oc, form, packed, rank, 2);
     }
     const auto with_team = [&](int size, int block) {
       return run(problem, [&](const Activation& out, const cpu::Epilogue& epilogue) {
         for (int begin = 0; begin < tiles; begin += block) {
-          const cpu::WinogradArgs args{
-              in.activation(), out, m, packed, epilogue, v, products, begin, std::min(tiles, begin + block)};
+          const cpu::WinogradArgs args{in.activation(), out,      form,
+                                       packed,          epilogue, v,
+                                       products,        begin,    std::min(tiles, begin + block)};
           for (int rank = 0; rank < size; ++rank) k.winograd_input(args, rank, size);
           for (int rank = 0; rank < size; ++rank) k.winograd_gemm(args, rank, size);
           for (int rank = 0; rank < size; ++rank) k.winograd_output(args, rank, size);

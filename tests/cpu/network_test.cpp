@@ -175,6 +175,8 @@ TEST(NetworkKernels, TheTraceNamesWhatRan) {
   EXPECT_EQ(kernels["stem"], "winograd_f3x3_fused");
   EXPECT_EQ(kernels["layer1.0.conv1"], "direct_1x1");
   EXPECT_EQ(kernels["layer1.0.conv2"], "winograd_f4x4");
+  EXPECT_EQ(kernels["layer2.0.conv2"], "winograd_f4x4_s2");
+  EXPECT_EQ(kernels["layer4.0.conv2"], "direct_3x3_s2");
   EXPECT_EQ(kernels["layer4.1.conv2"], "winograd_f2x2");
   std::int64_t expected = 0;
   for (int m = 0; m < session.architecture().module_count(); ++m)

@@ -150,10 +150,10 @@ void stem_transform(const StemArgs& a, int n, int tile_row, float* v) {
           d[y * kStemAlpha + x] =
               S::load(corner + (static_cast<std::ptrdiff_t>(y) * columns + x) * kDepth + part);
         });
-        transform_input<S, 4>(d + y * kStemAlpha, 1);
+        transform_input<S, Form<S, 4, 1>>(d + y * kStemAlpha, 1);
       }
       unroll<S, kStemAlpha>([&](auto x) __attribute__((always_inline)) {
-        transform_input<S, 4>(d + x, kStemAlpha);
+        transform_input<S, Form<S, 4, 1>>(d + x, kStemAlpha);
         unroll<S, kStemAlpha>([&](auto y) __attribute__((always_inline)) {
           S::store(v + (static_cast<std::ptrdiff_t>(y * kStemAlpha + x) * tiles + t) * kDepth + part,
                    d[y * kStemAlpha + x]);
@@ -210,11 +210,11 @@ void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>&
             y[row * kStemAlpha + x] =
                 S::load(from + static_cast<std::ptrdiff_t>(row * kStemAlpha + x) * tiles * kTileChannels);
           });
-          transform_output<S, kStemTile>(y + row * kStemAlpha, 1);
+          transform_output<S, kStemTile, true>(y + row * kStemAlpha, 1);
         }
         const int first = kStemTile * t, there = width - first < kStemTile ? width - first : kStemTile;
         unroll<S, kStemTile>([&](auto x) __attribute__((always_inline)) {
-          transform_output<S, kStemTile>(y + x, kStemAlpha);
+          transform_output<S, kStemTile, true>(y + x, kStemAlpha);
           if (x >= there) return;
           unroll<S, kStemTile>([&](auto row) __attribute__((always_inline)) {
             if (!rows[row]) return;
