@@ -41,7 +41,7 @@ Json report_json(const Session& session, const Report& report) {
   object["device"] = options.device;
   object["backend"] = session.backend();
   object["isa"] = session.isa();
-  object["precision"] = to_string(options.precision);
+  object["precision"] = to_string(*options.precision);
   object["plan"] = to_string(options.plan);
   object["batch"] = report.batch;
   object["threads"] = session.threads();
@@ -94,7 +94,7 @@ void print_report(const Session& session, const Report& report) {
   print("{}", align_columns({
                   {"model", report.model},
                   {"machine", machine_name()},
-                  {"backend", fmt::format("{}, {}, plan {}", backend, to_string(options.precision),
+                  {"backend", fmt::format("{}, {}, plan {}", backend, to_string(*options.precision),
                                           to_string(options.plan))},
                   {"batch", fmt::format("{} of 3 x {} x {}", report.batch, options.height, options.width)},
                   {"threads", std::to_string(session.threads())},

@@ -68,7 +68,8 @@ void add_compute_options(CLI::App& command, ComputeArguments& args) {
   add("--backend", args.backend, "B",
       "cpu (the fast one, default) or reference (plain loops in double precision)");
   add("--precision", args.precision, "P",
-      "fp32 (default); tf32, bf16, fp16 or int8 where a backend has it (see `resnet doctor`)")
+      "fp32, tf32, bf16, fp16 or int8, where a backend has it (see `resnet doctor`); default: the model's "
+      "own")
       ->check(one_of({"fp32", "tf32", "bf16", "fp16", "int8"}));
   add("--threads", args.threads, "N",
       "Threads; default: $RESNET_THREADS, or what affinity and cgroup quota allow")

@@ -27,7 +27,7 @@ void add_labels_option(CLI::App& command, ModelArguments& args);
 struct ComputeArguments {
   std::string device = "auto";
   std::string backend;
-  std::string precision = "fp32";
+  std::string precision;  // empty: the model's own
   int threads = 0;
   std::string isa;
   std::string plan = "latency";

@@ -87,7 +87,7 @@ Json describe(const Model& model) {
   report["format"] = model.format;
   report["bytes"] = stored_bytes(model.path);
   report["architecture"] = architecture.name();
-  report["precision"] = "fp32";
+  report["precision"] = to_string(model.precision);
   report["parameters"] = architecture.parameters();
   report["classes"] = architecture.classes();
   const auto shown = std::min(model.labels.size(), kFirstLabels);
@@ -139,7 +139,7 @@ void print_report(const Model& model, const Json& report) {
                                model.architecture.name(), model.architecture.module_count(),
                                grouped(model.architecture.parameters()), static_cast<double>(macs) * 1e-9,
                                input[1].get<int>(), input[2].get<int>())},
-                  {"precision", "fp32"},
+                  {"precision", std::string(to_string(model.precision))},
                   {"labels", label_line(model.labels)},
                   {"preprocessing", preprocess_text(model.preprocess)},
                   {"head", head_line(model.head)},

@@ -12,7 +12,7 @@ SessionOptions session_options(const ComputeArguments& args) {
   SessionOptions options;
   options.device = args.device;
   options.backend = args.backend;
-  options.precision = parse_precision(args.precision);
+  if (!args.precision.empty()) options.precision = parse_precision(args.precision);
   options.plan = parse_plan(args.plan);
   options.isa = args.isa;
   options.threads = args.threads;

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <resnet/architecture.hpp>
+#include <resnet/precision.hpp>
 #include <resnet/preprocess.hpp>
 #include <resnet/tensor.hpp>
 
@@ -32,8 +33,10 @@ struct Model {
   Architecture architecture;
   Preprocess preprocess{};
   Head head{};
-  std::vector<std::string> labels{};                     // one a class, never empty after load_model
-  std::map<std::string, Tensor, std::less<>> tensors{};  // torchvision's names, all fp32
+  std::vector<std::string> labels{};  // one a class, never empty after load_model
+  // fp32: torchvision's tensors, all fp32. int8: those of quantized_tensors().
+  Precision precision = Precision::fp32;
+  std::map<std::string, Tensor, std::less<>> tensors{};
   std::string format{};          // "pth", "safetensors", "manifest": what it was read from
   std::filesystem::path path{};  // where it was read from; empty for a model made in memory
 

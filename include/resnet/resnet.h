@@ -116,7 +116,7 @@ typedef struct resnet_session_options {
   size_t struct_size;    /* sizeof(resnet_session_options) */
   const char* device;    /* NULL: "auto" */
   const char* backend;   /* NULL: the fastest; or "cpu", "reference" */
-  const char* precision; /* NULL: "fp32" */
+  const char* precision; /* NULL: the model's own */
   const char* isa;       /* NULL: $RESNET_CPU_ISA, or the best the processor has */
   const char* plan;      /* NULL: "latency"; or "throughput" */
   int32_t threads;       /* 0: $RESNET_THREADS, or what affinity and cgroup quota allow */

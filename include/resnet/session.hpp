@@ -5,19 +5,17 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include <resnet/model.hpp>
+#include <resnet/precision.hpp>
 #include <resnet/tensor.hpp>
 
 namespace resnet {
-
-enum class Precision { fp32, tf32, bf16, fp16, int8 };
-std::string_view to_string(Precision precision) noexcept;
-Precision parse_precision(std::string_view name);
 
 enum class Plan {
   latency,     // fastest for a few images at a time
@@ -29,7 +27,7 @@ Plan parse_plan(std::string_view name);
 struct SessionOptions {
   std::string device = "auto";  // auto | cpu (later: cuda[:N])
   std::string backend;          // empty: the fastest of the device; or "reference", "cpu"
-  Precision precision = Precision::fp32;
+  std::optional<Precision> precision = std::nullopt;  // empty: the model's own
   Plan plan = Plan::latency;
   std::string isa;  // empty: $RESNET_CPU_ISA, or the best the processor has
   int threads = 0;  // 0: $RESNET_THREADS, or what affinity and cgroup quota allow
@@ -55,10 +53,14 @@ struct LayerTrace {
 struct Trace {
   // Called after each module with its output as plain NCHW ([N, classes] for the head) and the
   // milliseconds it took. The pointer is valid during the call only.
-  std::function<void(int module, const Shape& shape, const float* values, double ms)> on_module;
+  std::function<void(int module, const Shape& shape, const float* values, double ms)> on_module{};
+  // Called after each convolution with what it leaves (bias, shortcut and ReLU applied; of the downsampling
+  // one without ReLU) as plain NCHW, under its name ("layer1.0.conv1"; conv1 before the max pool). For
+  // calibration; backend cpu in fp32 only, and without on_module.
+  std::function<void(const std::string& layer, const Shape& shape, const float* values)> on_activation{};
   // Called after each kernel. If on_module is empty nothing is materialised, so timings are those of
   // the fused network (fused modules are reported under the last of them).
-  std::function<void(const LayerTrace&)> on_layer;
+  std::function<void(const LayerTrace&)> on_layer{};
 };
 
 class Executable;

@@ -102,7 +102,7 @@ class Builder {
 
   using Body = std::function<void(const Team&, const Call&)>;
   void add(int module, std::string layer, std::string kernel, std::int64_t macs, Body body) {
-    steps_.push_back({module, std::move(layer), std::move(kernel), macs, std::move(body)});
+    steps_.push_back({module, std::move(layer), std::move(kernel), macs, {}, std::move(body)});
   }
 
   // Direct 3x3 convolutions read a halo around their input; what produces it has to leave room.
@@ -161,11 +161,20 @@ class Builder {
         });
   }
 
+  void add_activation_output(int module, const std::string& layer, const Activation& x) {
+    if (!options_.every_activation) return;
+    add(module, layer, "from_blocked", 0,
+        [k = &k_, x, to = options_.module_output](const Team& team, const Call&) {
+          k->from_blocked(x, x.c, to, team.rank(), team.size());
+        });
+    steps_.back().activation = {x.n, x.c, x.h, x.w};
+  }
+
   // conv1 … maxpool in one step where the range covers them, else conv1 alone. Returns the activation in slot
   // a and the next module.
   std::pair<Activation, int> add_stem() {
     constexpr int kMaxPool = 3;
-    const bool fused = options_.end > kMaxPool && !options_.every_module;
+    const bool fused = options_.end > kMaxPool && !options_.every_module && !options_.every_activation;
     const int channels = architecture_.modules()[0].out_channels;
     const int conv_h = stem_side(h_), conv_w = stem_side(w_);
     const std::size_t image_floats =
@@ -214,6 +223,7 @@ class Builder {
     if (m.kind == ModuleKind::relu) {
       add(module, m.name, "relu", 0,
           [k = &k_, x](const Team& team, const Call&) { k->relu(x, x, team.rank(), team.size()); });
+      add_activation_output(module, "conv1", x);
       return x;
     }
     const SlotName to = slot_ == a ? b : a;
@@ -276,6 +286,7 @@ class Builder {
     } else {
       add_winograd(module, layer, {in, out, winograd_form(layer.algorithm), layer.weights, epilogue}, macs);
     }
+    add_activation_output(module, spec.conv, out);
     return out;
   }
 

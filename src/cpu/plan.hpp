@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <resnet/architecture.hpp>
+#include <resnet/tensor.hpp>
 
 namespace resnet::cpu {
 
@@ -28,6 +29,9 @@ struct Step {
   std::string layer;
   std::string kernel;
   std::int64_t macs = 0;
+  // Of a step that only writes an activation to PlanOptions::module_output: its shape. `layer` names what
+  // left it.
+  Shape activation{};
   // One member's share. Members meet at a barrier after every step.
   std::function<void(const Team&, const Call&)> run;
 };
@@ -43,6 +47,9 @@ struct PlanOptions {
   // One output a module, written as NCHW to `module_output` by that module's last step, instead of the fused
   // stem.
   bool every_module = false;
+  // One output a convolution instead, by a step of its own with `activation` set; also without the fused
+  // stem.
+  bool every_activation = false;
   float* module_output = nullptr;
 };
 

@@ -171,6 +171,10 @@ Facts facts_from_json(const Json& object, const std::string& name) {
     if (!it->is_string()) refuse(name, "model", "\"resnet18\", \"resnet34\" or \"resnet50\"");
     facts.model = it->get<std::string>();
   }
+  if (const auto it = object.find("precision"); it != object.end()) {
+    if (*it != "int8" && *it != "fp32") refuse(name, "precision", "\"fp32\" or \"int8\"");
+    facts.precision = *it == "int8" ? Precision::int8 : Precision::fp32;
+  }
   if (const auto it = object.find("preprocess"); it != object.end()) {
     facts.preprocess = preprocess_from_json(*it, name);
   }
@@ -192,6 +196,7 @@ Facts parse_facts(std::string_view text, const std::string& name) {
 OrderedJson facts_to_json(const Model& model) {
   OrderedJson json;
   json["model"] = model.architecture.name();
+  if (model.precision != Precision::fp32) json["precision"] = std::string(to_string(model.precision));
   json["preprocess"] = preprocess_to_json(model.preprocess);
   json["head"]["kind"] = model.head.kind == HeadKind::softmax ? "softmax" : "sigmoid";
   if (!model.head.thresholds.empty()) json["head"]["thresholds"] = floats_to_json(model.head.thresholds);

@@ -1,7 +1,8 @@
-// Labels, head and preprocessing as JSON: the same four keys in every format, so that a model answers
+// Labels, head, precision and preprocessing as JSON: the same keys in every format, so that a model answers
 // alike whichever file it came from.
 //
 //   "model"       "resnet18" | "resnet34" | "resnet50"
+//   "precision"   "int8" (absent: fp32)
 //   "preprocess"  {"resize": 256 (short side) or [H, W], "center_crop": 224, [H, W] or null (none),
 //                  "mean": [r, g, b], "std": [r, g, b], "interpolation": "bicubic" (absent: bilinear)}
 //   "head"        {"kind": "softmax" | "sigmoid", "thresholds": [one a class] (absent: 0.5 for all)}
@@ -28,7 +29,7 @@ nlohmann::json parse_json(std::string_view text, const std::string& name);
 Facts facts_from_json(const nlohmann::json& object, const std::string& name);
 Facts parse_facts(std::string_view text, const std::string& name);
 
-// All four keys. Throws Error{invalid_argument} where a label is not UTF-8.
+// All that the model has. Throws Error{invalid_argument} where a label is not UTF-8.
 nlohmann::ordered_json facts_to_json(const Model& model);
 
 // As text, `indent` spaces a level (-1: one line). The strings in `json` have come through facts_to_json.

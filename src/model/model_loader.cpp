@@ -3,6 +3,7 @@
 #include "model/formats.hpp"
 #include "model/labels.hpp"
 #include "model/manifest.hpp"
+#include "model/quantized_tensors.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -87,7 +88,52 @@ void validate_answers(const Model& model, const std::string& name) {
   }
 }
 
-Model build(RawModel&& raw, const std::string& file) {
+// A quantised model says what it is; its tensors must then be exactly those.
+Model build_quantized(RawModel& raw, const std::string& file) {
+  const auto refuse = [&](const std::string& what) {
+    throw Error(ErrorCode::bad_format, fmt::format("{}: {}", file, what));
+  };
+  const auto fc = raw.tensors.find("fc.bias");
+  if (!raw.facts.model || fc == raw.tensors.end() || fc->second.shape.rank() != 1) {
+    refuse("a quantised model needs its name under \"model\" and a tensor fc.bias with one value a class");
+  }
+  int depth = 0;
+  for (const int known : {18, 34, 50}) {
+    if (*raw.facts.model == "resnet" + std::to_string(known)) depth = known;
+  }
+  constexpr std::int64_t kMostClasses = 1 << 20;
+  const std::int64_t classes = fc->second.shape[0];
+  if (depth == 0 || classes < 1 || classes > kMostClasses) {
+    refuse(fmt::format("\"{}\" with {} classes is no network that is read", printable(*raw.facts.model),
+                       classes));
+  }
+  Model model{.architecture = Architecture(depth, static_cast<int>(classes)), .precision = Precision::int8};
+  const std::vector<QuantizedTensorSpec> specs = quantized_tensors(model.architecture);
+  for (const QuantizedTensorSpec& spec : specs) {
+    const auto it = raw.tensors.find(spec.name);
+    if (it == raw.tensors.end()) {
+      throw Error(ErrorCode::not_found,
+                  fmt::format("{}: tensor {} {} is missing", file, spec.name, spec.shape.to_string()));
+    }
+    if (it->second.shape != spec.shape) {
+      throw Error(ErrorCode::shape_mismatch,
+                  fmt::format("{}: tensor {} has shape {}, expected {}", file, spec.name,
+                              it->second.shape.to_string(), spec.shape.to_string()));
+    }
+    model.tensors.emplace(spec.name,
+                          to_dense(it->second, spec.dtype, fmt::format("{}: tensor {}", file, spec.name)));
+  }
+  if (raw.tensors.size() != specs.size()) {
+    for (const auto& [name, tensor] : raw.tensors) {
+      if (!model.tensors.contains(name))
+        refuse("tensor " + printable(name) + " belongs to no part of the network");
+    }
+  }
+  check_quantized_values(model, file);
+  return model;
+}
+
+Model build_float(RawModel& raw, const std::string& file) {
   NamedShapes shapes;
   for (const auto& [name, tensor] : raw.tensors) shapes.emplace(name, tensor.shape);
   const Architecture architecture = closest_architecture(shapes, file);
@@ -107,10 +153,15 @@ Model build(RawModel&& raw, const std::string& file) {
     const auto it = raw.tensors.find(spec.name);
     model.tensors.emplace(spec.name, to_dense_f32(it->second, fmt::format("{}: tensor {}", file, spec.name)));
   }
+  return model;
+}
+
+Model build(RawModel&& raw, const std::string& file) {
+  Model model = raw.facts.precision == Precision::int8 ? build_quantized(raw, file) : build_float(raw, file);
   if (raw.facts.preprocess) model.preprocess = *raw.facts.preprocess;
   if (raw.facts.head) model.head = std::move(*raw.facts.head);
   model.labels =
-      raw.facts.labels.empty() ? default_labels(architecture.classes()) : std::move(raw.facts.labels);
+      raw.facts.labels.empty() ? default_labels(model.architecture.classes()) : std::move(raw.facts.labels);
   return model;
 }
 
@@ -137,6 +188,20 @@ Model load_model(const fs::path& path) {
 
 void validate(const Model& model) {
   const std::string name = model.path.empty() ? "the model" : model.path.string();
+  if (model.precision == Precision::int8) {
+    const std::vector<QuantizedTensorSpec> specs = quantized_tensors(model.architecture);
+    for (const QuantizedTensorSpec& spec : specs) {
+      const Tensor& tensor = model.tensor(spec.name);
+      if (tensor.empty() || tensor.dtype() != spec.dtype || tensor.shape() != spec.shape) {
+        throw Error(ErrorCode::shape_mismatch, fmt::format("{}: tensor {} must be {} {}", name, spec.name,
+                                                           to_string(spec.dtype), spec.shape.to_string()));
+      }
+    }
+    check_quantized_values(model, name);
+    validate_preprocess(model.preprocess, name);
+    validate_answers(model, name);
+    return;
+  }
   NamedShapes shapes;
   for (const auto& [tensor_name, tensor] : model.tensors) {
     if (tensor.empty() || tensor.dtype() != DType::f32) {
@@ -163,6 +228,10 @@ ModelFormat parse_model_format(std::string_view name) {
 
 void save_model(const Model& model, const fs::path& path, ModelFormat format, const SaveObserver& observer) {
   validate(model);
+  if (model.precision != Precision::fp32 && format != ModelFormat::safetensors) {
+    throw Error(ErrorCode::unsupported, fmt::format("{}: a model in {} is written as safetensors only",
+                                                    path.string(), to_string(model.precision)));
+  }
   for (const Format& candidate : formats::formats()) {
     if (candidate.id == format) return candidate.write(model, path, observer);
   }

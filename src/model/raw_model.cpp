@@ -4,6 +4,8 @@
 
 #include <cstring>
 
+#include <fmt/format.h>
+
 #include <resnet/error.hpp>
 
 namespace resnet::formats {
@@ -74,6 +76,23 @@ Tensor to_dense_f32(const RawTensor& raw, const std::string& name) {
     }
   }
   return Tensor::adopt(raw.shape, std::move(values));
+}
+
+Tensor to_dense(const RawTensor& raw, DType dtype, const std::string& name) {
+  if (dtype == DType::f32) return to_dense_f32(raw, name);
+  if (raw.dtype != dtype || !is_dense(raw)) {
+    throw Error(ErrorCode::unsupported,
+                fmt::format("{} holds {} values; a quantised model needs dense {} there", name,
+                            to_string(raw.dtype), to_string(dtype)));
+  }
+  if (reinterpret_cast<std::uintptr_t>(raw.data) % size_of(dtype) == 0)
+    return Tensor::view(dtype, raw.shape, raw.data, raw.owner, raw.evictable);
+  const std::size_t bytes = static_cast<std::size_t>(raw.shape.numel()) * size_of(dtype);
+  auto owner =
+      std::make_shared<std::vector<std::int64_t>>(bytes / sizeof(std::int64_t) + 1);  // for its alignment
+  std::memcpy(owner->data(), raw.data, bytes);
+  const auto* data = reinterpret_cast<const std::byte*>(owner->data());
+  return Tensor::view(dtype, raw.shape, data, std::move(owner), false);
 }
 
 }  // namespace resnet::formats

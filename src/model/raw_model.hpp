@@ -30,12 +30,17 @@ struct RawTensor {
 // aligned fp32 already, else one copy. Throws Error{unsupported} for integers, naming `name`.
 Tensor to_dense_f32(const RawTensor& raw, const std::string& name);
 
+// Dense values of `dtype` as they lie in the file (a view, or a copy where they are not aligned). Throws
+// Error{unsupported} for another type, naming `name`.
+Tensor to_dense(const RawTensor& raw, DType dtype, const std::string& name);
+
 // shape.numel(), for shapes out of files: an error that it throws names `what`.
 std::int64_t numel_of(const Shape& shape, const std::string& what);
 
 // What a file says beside its tensors; absent where it says nothing.
 struct Facts {
-  std::optional<std::string> model;  // "resnet18", "resnet34", "resnet50"
+  std::optional<std::string> model;    // "resnet18", "resnet34", "resnet50"
+  std::optional<Precision> precision;  // absent: fp32
   std::optional<Preprocess> preprocess;
   std::optional<Head> head;
   std::vector<std::string> labels;

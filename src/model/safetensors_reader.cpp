@@ -72,6 +72,8 @@ class Reader {
       if (key == "model") {
         // Other programs use this common word too; only ours is a network's name.
         if (string.starts_with("resnet")) facts[key] = string;
+      } else if (key == "precision") {
+        if (string == "int8") facts[key] = string;
       } else if (key == "preprocess" || key == "head" || key == "labels") {
         facts[key] = parse_json(string, fmt::format("{} (__metadata__.{})", file_.name, key));
       }

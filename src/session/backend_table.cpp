@@ -3,6 +3,7 @@
 #include "cpu/executor.hpp"
 #include "cpu/isa.hpp"
 #include "cpu/reference/executor.hpp"
+#include "cpu/reference/int8_executor.hpp"
 
 #include <algorithm>
 #include <array>
@@ -53,20 +54,22 @@ std::span<const Backend> backend_table() {
       Backend{
           .name = "reference",
           .device = "cpu",
-          .precisions = {Precision::fp32},
+          .precisions = {Precision::fp32, Precision::int8},
           .available = [] { return true; },
-          .detail = [] { return std::string("plain loops, double accumulators: the oracle"); },
+          .detail = [] { return std::string("plain loops, double or int32 accumulators: the oracle"); },
           .isas = nullptr,
           .compile =
               [](const Model& model, const SessionOptions& o) {
-                return reference::compile(model, {.begin = o.begin, .end = o.end, .threads = o.threads});
+                const reference::CompileOptions options{.begin = o.begin, .end = o.end, .threads = o.threads};
+                return *o.precision == Precision::int8 ? reference::compile_int8(model, options)
+                                                       : reference::compile(model, options);
               },
       },
   };
   return table;
 }
 
-const Backend& choose_backend(const SessionOptions& options) {
+const Backend& choose_backend(const SessionOptions& options, Precision precision) {
   bool device_known = options.device == "auto", backend_known = options.backend.empty();
   const Backend* unavailable = nullptr;
   bool wrong_precision = false;
@@ -78,7 +81,7 @@ const Backend& choose_backend(const SessionOptions& options) {
     if (!device_fits || !name_fits) continue;
     if (!b.available()) {
       unavailable = &b;
-    } else if (!b.supports(options.precision)) {
+    } else if (!b.supports(precision)) {
       wrong_precision = true;
     } else {
       return b;
@@ -92,10 +95,10 @@ const Backend& choose_backend(const SessionOptions& options) {
     throw Error(ErrorCode::device_unavailable, fmt::format("no device '{}'; {}", options.device, there));
   }
   if (wrong_precision) {
-    throw Error(ErrorCode::unsupported,
-                fmt::format("{} does not compute in {}; {}",
-                            options.backend.empty() ? "this machine" : options.backend,
-                            to_string(options.precision), there));
+    throw Error(
+        ErrorCode::unsupported,
+        fmt::format("{} does not compute in {}; {}",
+                    options.backend.empty() ? "this machine" : options.backend, to_string(precision), there));
   }
   if (unavailable != nullptr) {
     throw Error(ErrorCode::device_unavailable, fmt::format("backend '{}' is unavailable: {}; {}",

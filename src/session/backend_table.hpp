@@ -31,9 +31,9 @@ struct Backend {
 // Fastest first: `auto` takes the first that is available and has the precision.
 std::span<const Backend> backend_table();
 
-// The row that serves options.device, options.backend and options.precision. Throws Error:
+// The row that serves options.device, options.backend and `precision`. Throws Error:
 // invalid_argument for a name that no row has, device_unavailable or unsupported where the row named
 // cannot serve; the message lists what is there.
-const Backend& choose_backend(const SessionOptions& options);
+const Backend& choose_backend(const SessionOptions& options, Precision precision);
 
 }  // namespace resnet

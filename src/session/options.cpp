@@ -1,5 +1,6 @@
 #include "session/options.hpp"
 
+#include "core/choices.hpp"
 #include "core/thread_count.hpp"
 
 #include <algorithm>
@@ -15,20 +16,7 @@
 namespace resnet {
 namespace {
 
-constexpr std::array kPrecisions{Precision::fp32, Precision::tf32, Precision::bf16, Precision::fp16,
-                                 Precision::int8};
 constexpr std::array kPlans{Plan::latency, Plan::throughput};
-
-template <class Choices>
-auto parse_choice(const char* what, std::string_view name, const Choices& choices) {
-  std::vector<std::string_view> names;
-  for (const auto choice : choices) {
-    if (to_string(choice) == name) return choice;
-    names.push_back(to_string(choice));
-  }
-  throw Error(ErrorCode::invalid_argument,
-              fmt::format("no {} '{}': give one of {}", what, name, fmt::join(names, ", ")));
-}
 
 std::string resolve_isa(const std::string& asked, const Backend& backend) {
   if (backend.isas == nullptr) {
@@ -56,26 +44,6 @@ Size default_size(const Preprocess& preprocess) {
 }
 
 }  // namespace
-
-std::string_view to_string(Precision precision) noexcept {
-  switch (precision) {
-    case Precision::fp32:
-      return "fp32";
-    case Precision::tf32:
-      return "tf32";
-    case Precision::bf16:
-      return "bf16";
-    case Precision::fp16:
-      return "fp16";
-    case Precision::int8:
-      return "int8";
-  }
-  return "?";
-}
-
-Precision parse_precision(std::string_view name) {
-  return parse_choice("precision", name, kPrecisions);
-}
 
 std::string_view to_string(Plan plan) noexcept {
   switch (plan) {
@@ -115,6 +83,15 @@ SessionOptions resolve_options(const Model& model, SessionOptions options, const
     const Size size = default_size(model.preprocess);
     options.height = size.height;
     options.width = size.width;
+  }
+  if (options.precision == Precision::int8) {
+    const int behind_stem = 4;  // conv1, bn1, relu and maxpool are one step of integers
+    for (const int cut : {options.begin, options.end}) {
+      if (cut == 0 || cut >= behind_stem) continue;
+      throw Error(ErrorCode::invalid_argument,
+                  fmt::format("modules {}:{}: an int8 network is cut at 0 or from {} on", options.begin,
+                              options.end, behind_stem));
+    }
   }
   options.device = backend.device;
   options.backend = backend.name;

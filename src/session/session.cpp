@@ -32,7 +32,15 @@ struct Session::Impl {
 };
 
 Session::Session(const Model& model, SessionOptions options) {
-  const Backend& backend = choose_backend(options);
+  if (!options.precision) options.precision = model.precision;
+  if ((*options.precision == Precision::int8) != (model.precision == Precision::int8)) {
+    throw Error(ErrorCode::unsupported,
+                model.precision == Precision::int8
+                    ? fmt::format("the model is quantised; it computes in int8, not in {}",
+                                  to_string(*options.precision))
+                    : std::string("int8 needs a quantised model: `resnet quantize` makes one"));
+  }
+  const Backend& backend = choose_backend(options, *options.precision);
   SessionOptions resolved = resolve_options(model, std::move(options), backend);
   const Shape input = model.architecture.output_shape(resolved.begin - 1, resolved.max_batch, resolved.height,
                                                       resolved.width);
@@ -41,7 +49,7 @@ Session::Session(const Model& model, SessionOptions options) {
   const SessionOptions& o = impl_->options;
   log(LogLevel::debug,
       fmt::format("session: {} modules {}:{} on {}{}{}, {}, plan {}, {} thread{}", model.architecture.name(),
-                  o.begin, o.end, o.backend, o.isa.empty() ? "" : "/", o.isa, to_string(o.precision),
+                  o.begin, o.end, o.backend, o.isa.empty() ? "" : "/", o.isa, to_string(*o.precision),
                   to_string(o.plan), o.threads, o.threads == 1 ? "" : "s"));
 }
 

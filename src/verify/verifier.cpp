@@ -55,11 +55,11 @@ Subject Subject::of(const Session& session) {
                             const Trace* trace) { session.run(input, shape, output, trace); },
           .begin = o.begin,
           .end = o.end,
-          .precision = o.precision,
+          .precision = *o.precision,
           .oracle = o.backend == "reference",
           .description =
               fmt::format("{}{}{}, {}, plan {}, {} thread{}", o.backend, o.isa.empty() ? "" : "/", o.isa,
-                          to_string(o.precision), to_string(o.plan), o.threads, o.threads == 1 ? "" : "s")};
+                          to_string(*o.precision), to_string(o.plan), o.threads, o.threads == 1 ? "" : "s")};
 }
 
 CheckpointResult judge(std::string name, const Shape& shape, std::span<const float> ours,

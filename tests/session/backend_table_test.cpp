@@ -1,6 +1,8 @@
 // The table that lists backends is the one that dispatches.
 #include "session/backend_table.hpp"
 
+#include "quant/quantize.hpp"
+
 #include <algorithm>
 #include <cstdlib>
 #include <string>
@@ -15,6 +17,13 @@ namespace {
 
 TEST(BackendTable, EveryAvailableRowRunsWhatItLists) {
   const Model model = make_random_model(18, 3, 5);
+  const std::vector<float> picture(std::size_t{3} * 32 * 32, 0.5f);
+  const Model quantized = quant::quantize(model,
+                                          [&](const auto& visit) {
+                                            visit(picture, Shape{1, 3, 32, 32});
+                                          },
+                                          {})
+                              .model;
   for (const BackendInfo& info : backends()) {
     EXPECT_FALSE(info.detail.empty()) << info.name;
     if (!info.available) continue;
@@ -24,7 +33,7 @@ TEST(BackendTable, EveryAvailableRowRunsWhatItLists) {
       o.device = info.device;
       o.precision = precision;
       o.height = o.width = 32;
-      EXPECT_EQ(Session(model, o).backend(), info.name);
+      EXPECT_EQ(Session(precision == Precision::int8 ? quantized : model, o).backend(), info.name);
     }
   }
 }
@@ -35,23 +44,23 @@ TEST(BackendTable, AutoTakesTheFirstAvailable) {
     return b.available() && b.supports(Precision::fp32);
   });
   ASSERT_NE(first, table.end());
-  EXPECT_EQ(choose_backend({}).name, first->name);
+  EXPECT_EQ(choose_backend({}, Precision::fp32).name, first->name);
   SessionOptions cpu;
   cpu.device = "cpu";
-  EXPECT_EQ(choose_backend(cpu).device, "cpu");
+  EXPECT_EQ(choose_backend(cpu, Precision::fp32).device, "cpu");
 }
 
 TEST(BackendTable, TheOracleIsAlwaysThere) {
   SessionOptions o;
   o.backend = "reference";
-  EXPECT_EQ(choose_backend(o).name, "reference");
+  EXPECT_EQ(choose_backend(o, Precision::fp32).name, "reference");
 }
 
 TEST(BackendTable, ABackendOnTheWrongDeviceIsRefused) {
   SessionOptions o;
   o.backend = "reference";
   o.device = "cuda";
-  EXPECT_THROW(choose_backend(o), Error);
+  EXPECT_THROW(choose_backend(o, Precision::fp32), Error);
 }
 
 TEST(InstructionSets, EachCanBeAskedForAndIsTheOneThatRuns) {

@@ -92,7 +92,9 @@ TEST(SessionOptions, WrongOnesAreNamed) {
                  o.backend.clear();
                  o.device = "abacus";
                }));
-  expect_error(ErrorCode::unsupported, {"reference", "int8", "fp32"},
+  expect_error(ErrorCode::unsupported, {"reference", "bf16", "fp32"},
+               with([](auto& o) { o.precision = Precision::bf16; }));
+  expect_error(ErrorCode::unsupported, {"int8", "resnet quantize"},
                with([](auto& o) { o.precision = Precision::int8; }));
   expect_error(ErrorCode::invalid_argument, {"reference", "avx2"}, with([](auto& o) { o.isa = "avx2"; }));
 }

@@ -1,0 +1,53 @@
+// Post-training quantisation: from an fp32 model and some pictures to an int8 model (docs/int8.md).
+//
+//   1. Calibration: two passes of the fp32 network over the pictures, for the range and the histogram of every
+//      activation.
+//   2. Activation scales, one a tensor, by RangeMethod.
+//   3. Weight scales, one an output channel: the clipping with the least squared error (Banner et al. 2019).
+//   4. Bias correction: what rounding the weights adds to each output's mean, for the mean of each input
+//      channel, is taken off its bias (Nagel et al., "Data-Free Quantization", ICCV 2019).
+//
+// Everything is computed in double from the same sums in the same order: same model, same pictures, same
+// bytes, whatever the threads.
+#pragma once
+
+#include "quant/activation_statistics.hpp"
+
+#include <functional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <resnet/model.hpp>
+#include <resnet/session.hpp>
+
+namespace resnet::quant {
+
+// Calls its argument with every calibration input, [N, 3, H, W], in the same order each time.
+using CalibrationData =
+    std::function<void(const std::function<void(std::span<const float>, const Shape&)>&)>;
+
+struct QuantizeOptions {
+  RangeMethod range = RangeMethod::automatic;
+  bool correct_bias = true;
+  int threads = 0;  // as SessionOptions::threads
+};
+
+struct LayerReport {
+  std::string layer{};        // "layer1.0.conv1", "avgpool", "fc"
+  double weight_sqnr_db = 0;  // signal to quantisation noise; 0 for avgpool
+  double output_sqnr_db = 0;  // of the activation that it leaves; 0 for fc
+  double output_limit = 0;    // the real value of its largest step
+  double largest = 0;         // the largest value that calibration saw
+  std::string range{};        // how the limit was chosen
+};
+
+struct QuantizedNetwork {
+  Model model;  // precision int8
+  std::vector<LayerReport> layers;
+};
+
+// Throws Error{invalid_argument} where `model` is not fp32 or there is no calibration data.
+QuantizedNetwork quantize(const Model& model, const CalibrationData& data, const QuantizeOptions& options);
+
+}  // namespace resnet::quant
