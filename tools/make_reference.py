@@ -27,11 +27,15 @@ import pathlib
 import sys
 import zlib
 
-import numpy
-import PIL
-import PIL.Image
-import torch
-import torchvision
+try:
+    import numpy
+    import PIL
+    import PIL.Image
+    import torch
+    import torchvision
+except ImportError as missing:
+    sys.exit(f"make_reference: {sys.executable} has no module {missing.name}; this needs PyTorch, torchvision, NumPy and "
+             "Pillow (Debian: apt-get install python3-torch python3-torchvision, then run it with /usr/bin/python3)")
 
 FORMAT_VERSION = 1
 MEAN = [0.485, 0.456, 0.406]

@@ -45,7 +45,7 @@ def read_source(text):
     versions = re.search(r"Versions: (.*?)\.(?: |$)", measured)
     if not match or not versions:
         sys.exit(f"readme_table: {SOURCE.relative_to(ROOT)} has no line 'Measured DATE on MACHINE, commit …. Versions: ….'")
-    command = next((line.strip() for line in lines if line.startswith("    tools/")), "")
+    command = next((line.strip() for line in lines if line.startswith("    ") and "tools/" in line), "")
     return cells_of(lines[start]), rows, match.group(1), match.group(2), versions.group(1), command
 
 

@@ -6,7 +6,9 @@
 #include "open_model.hpp"
 #include "output.hpp"
 #include "preprocess_options.hpp"
+#include "terminal.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -24,6 +26,14 @@ struct ExportArguments {
 std::string format_by_name(const std::filesystem::path& out) {
   if (out.extension() == ".safetensors") return "safetensors";
   if (out.extension() == ".pth" || out.extension() == ".pt") return "pth";
+  // "exports/v1.2" is a folder's name; "model.onnx" is a format that is not written.
+  const std::string ending = out.extension().string();
+  if (ending.size() > 1 &&
+      std::all_of(ending.begin() + 1, ending.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
+    throw UsageError(printable(ending) +
+                     " is no ending of a format that models are written in (.safetensors, .pth); "
+                     "to write a folder of that name, give --format manifest");
+  }
   return "manifest";
 }
 

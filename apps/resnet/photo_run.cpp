@@ -65,14 +65,17 @@ class Counter {
   std::thread thread_;
 };
 
-int sum_up(const PhotoPipelineStats& stats) {
+int sum_up(const PhotoPipelineStats& stats, const PhotoArguments& photos) {
   const auto count = [](std::size_t value) { return grouped(static_cast<std::int64_t>(value)); };
   if (stats.cancelled) {
     report_error(fmt::format("interrupted; {} photos are done", count(stats.delivered - stats.failed)));
     return kSomeFailed;
   }
   if (stats.delivered == 0) {
-    report_error("no photos found (folders inside folders are read with -r)");
+    const std::string where =
+        photos.paths.size() == 1 ? " in " + printable(photos.paths.front()) : std::string();
+    report_error("no photos found" + where +
+                 (photos.recursive ? "" : " (folders inside folders are read with -r)"));
     return kSomeFailed;
   }
   if (stats.failed == 0) return kAllDone;
@@ -129,7 +132,7 @@ int run_photos(const PhotoRun& run) {
   options.preprocess = run.model.preprocess;
   options.on_picture = run.on_picture;
   options.cancel = &interrupted;
-  return sum_up(run_photo_pipeline(source, infer, deliver, options));
+  return sum_up(run_photo_pipeline(source, infer, deliver, options), run.photos);
 }
 
 }  // namespace resnet::cli

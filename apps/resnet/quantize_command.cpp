@@ -60,7 +60,9 @@ std::vector<fs::path> calibration_photos(const QuantizeArguments& args) {
 void print_layers(const std::vector<quant::LayerReport>& layers) {
   std::vector<std::vector<std::string>> rows{
       {"layer", "weights dB", "output dB", "largest step", "largest seen", "chosen by"}};
-  const auto decibels = [](double value) { return value == 0 ? std::string("-") : fmt::format("{:.1f}", value); };
+  const auto decibels = [](double value) {
+    return value == 0 ? std::string("-") : fmt::format("{:.1f}", value);
+  };
   for (const quant::LayerReport& layer : layers) {
     const bool output = !layer.range.empty();
     rows.push_back({layer.layer, decibels(layer.weight_sqnr_db), decibels(layer.output_sqnr_db),
@@ -104,7 +106,8 @@ int run_quantize(const QuantizeArguments& args) {
     }
   } else {
     print_layers(network.layers);
-    print("\nQuantised with {} photos -> {} ({})\n", photos.size(), args.out, human_bytes(fs::file_size(args.out)));
+    print("\nQuantised with {} photos -> {} ({})\n", photos.size(), args.out,
+          human_bytes(fs::file_size(args.out)));
   }
   return kAllDone;
 }
@@ -123,21 +126,24 @@ void add_quantize_command(CLI::App& app, Action& action) {
                    "fp32 model: file, folder or a name to be found (see `resnet doctor`)")
       ->required();
   command
-      ->add_option("--calibrate", args->calibrate,
-                   "Folder of photos (its subfolders too), or a file with a path a line. They show the network what "
-                   "it will see; never the pictures it is tested with")
+      ->add_option(
+          "--calibrate", args->calibrate,
+          "Folder of photos (its subfolders too), or a file with a path a line. They show the network what "
+          "it will see; never the pictures it is tested with")
       ->type_name("DIR|LIST")
       ->required();
-  command->add_option("--images", args->images, "Photos to calibrate with, spread evenly over all; default: 128")
+  command
+      ->add_option("--images", args->images, "Photos to calibrate with, spread evenly over all; default: 128")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000).description(""));
   command->add_option("--out,-o", args->out, "The int8 model to write (.safetensors)")
       ->type_name("M8")
       ->required();
   command
-      ->add_option("--range", args->range,
-                   "How an activation's range is chosen: minmax, percentile, mse, or auto (default): the one of "
-                   "them with the least error, for each")
+      ->add_option(
+          "--range", args->range,
+          "How an activation's range is chosen: minmax, percentile, mse, or auto (default): the one of "
+          "them with the least error, for each")
       ->type_name("R")
       ->check(one_of({"auto", "minmax", "percentile", "mse"}));
   command->add_option("--threads", args->threads, "Threads; default: $RESNET_THREADS, or what there is")

@@ -75,6 +75,7 @@ fs::path find_model(const std::string& path_or_name) {
   std::error_code error;
   if (fs::exists(path_or_name, error)) return path_or_name;
   if (path_or_name.find('/') != std::string::npos) {
+    if (error) throw Error(ErrorCode::io, path_or_name + ": " + error.message());
     throw Error(ErrorCode::not_found, path_or_name + ": no such file or directory");
   }
   std::vector<std::string> tried;

@@ -35,8 +35,8 @@ void check_layer(const Model& model, const std::string& name, std::int64_t large
   const auto multiplier = values<float>(model.tensor(name + ".multiplier"));
   const std::size_t k = weight.size() / bias.size();
   const auto refuse = [&](std::size_t channel, const std::string& what) {
-    throw Error(ErrorCode::bad_format,
-                fmt::format("{}: {}, output channel {}: {}; quantise the model again", file, name, channel, what));
+    throw Error(ErrorCode::bad_format, fmt::format("{}: {}, output channel {}: {}; quantise the model again",
+                                                   file, name, channel, what));
   };
   for (std::size_t o = 0; o < bias.size(); ++o) {
     std::int64_t sum = 0;
@@ -57,8 +57,9 @@ void check_layer(const Model& model, const std::string& name, std::int64_t large
 void check_positive(const Model& model, const std::string& name, const std::string& file) {
   const float value = values<float>(model.tensor(name))[0];
   if (!(value >= kSmallestMultiplier && value <= kLargestMultiplier)) {
-    throw Error(ErrorCode::bad_format,
-                fmt::format("{}: {} is {}, outside 2^-40..2^20; quantise the model again", file, name, value));
+    throw Error(
+        ErrorCode::bad_format,
+        fmt::format("{}: {} is {}, outside 2^-40..2^20; quantise the model again", file, name, value));
   }
 }
 

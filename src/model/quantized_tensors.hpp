@@ -8,8 +8,8 @@
 
 namespace resnet {
 
-// All tensors are there with their shapes and types. Throws Error{bad_format} naming layer and channel where a
-// weight, sum or multiplier breaks a rule. `file` is for messages.
+// All tensors are there with their shapes and types. Throws Error{bad_format} naming layer and channel where
+// a weight, sum or multiplier breaks a rule. `file` is for messages.
 void check_quantized_values(const Model& model, const std::string& file);
 
 }  // namespace resnet

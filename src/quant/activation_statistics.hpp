@@ -36,7 +36,9 @@ class ActivationStatistics {
 
   double largest() const noexcept { return largest_; }  // magnitude
   std::vector<double> channel_means() const;
-  double mean_square() const noexcept { return values_ == 0 ? 0 : sum_of_squares_ / static_cast<double>(values_); }
+  double mean_square() const noexcept {
+    return values_ == 0 ? 0 : sum_of_squares_ / static_cast<double>(values_);
+  }
 
   // The range for `steps` positive steps (255 of u8, 127 of s8).
   ActivationRange choose_range(RangeMethod method, int steps) const;

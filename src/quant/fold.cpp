@@ -16,7 +16,8 @@ FoldedLayer fold(const Model& model, const ConvSpec& spec) {
                     .bias = std::vector<double>(static_cast<std::size_t>(spec.out_channels))};
   const std::size_t k = weight.size() / gamma.size();
   for (std::size_t o = 0; o < gamma.size(); ++o) {
-    const double scale = static_cast<double>(gamma[o]) / std::sqrt(static_cast<double>(var[o]) + kBatchNormEps);
+    const double scale =
+        static_cast<double>(gamma[o]) / std::sqrt(static_cast<double>(var[o]) + kBatchNormEps);
     for (std::size_t i = o * k; i < (o + 1) * k; ++i) layer.weight[i] *= scale;
     layer.bias[o] = static_cast<double>(beta[o]) - static_cast<double>(mean[o]) * scale;
   }

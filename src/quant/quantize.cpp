@@ -238,7 +238,9 @@ class Builder {
     return {layer.outputs, layer.inputs, side, side};
   }
 
-  void put(const std::string& name, Tensor tensor) { network_.model.tensors.emplace(name, std::move(tensor)); }
+  void put(const std::string& name, Tensor tensor) {
+    network_.model.tensors.emplace(name, std::move(tensor));
+  }
   void put_scalar(const std::string& name, double value) {
     put(name, Tensor::adopt(Shape{1}, {static_cast<float>(value)}));
   }
@@ -254,7 +256,8 @@ class Builder {
 
 QuantizedNetwork quantize(const Model& model, const CalibrationData& data, const QuantizeOptions& options) {
   if (model.precision != Precision::fp32)
-    throw Error(ErrorCode::invalid_argument, "quantisation starts from an fp32 model; this one is quantised already");
+    throw Error(ErrorCode::invalid_argument,
+                "quantisation starts from an fp32 model; this one is quantised already");
   const Statistics statistics = calibrate(model, data, options);
   QuantizedNetwork network = Builder(model, statistics, options).build();
   validate(network.model);

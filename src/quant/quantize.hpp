@@ -1,6 +1,7 @@
 // Post-training quantisation: from an fp32 model and some pictures to an int8 model (docs/int8.md).
 //
-//   1. Calibration: two passes of the fp32 network over the pictures, for the range and the histogram of every
+//   1. Calibration: two passes of the fp32 network over the pictures, for the range and the histogram of
+//   every
 //      activation.
 //   2. Activation scales, one a tensor, by RangeMethod.
 //   3. Weight scales, one an output channel: the clipping with the least squared error (Banner et al. 2019).
@@ -24,8 +25,7 @@
 namespace resnet::quant {
 
 // Calls its argument with every calibration input, [N, 3, H, W], in the same order each time.
-using CalibrationData =
-    std::function<void(const std::function<void(std::span<const float>, const Shape&)>&)>;
+using CalibrationData = std::function<void(const std::function<void(std::span<const float>, const Shape&)>&)>;
 
 struct QuantizeOptions {
   RangeMethod range = RangeMethod::automatic;

@@ -92,7 +92,8 @@ const Backend& choose_backend(const SessionOptions& options, Precision precision
     throw Error(ErrorCode::invalid_argument, fmt::format("no backend '{}'; {}", options.backend, there));
   }
   if (!device_known) {
-    throw Error(ErrorCode::device_unavailable, fmt::format("no device '{}'; {}", options.device, there));
+    throw Error(ErrorCode::device_unavailable,
+                fmt::format("no device '{}' here: give auto or cpu", options.device));
   }
   if (wrong_precision) {
     throw Error(

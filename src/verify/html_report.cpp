@@ -41,7 +41,7 @@ text { font: 11px system-ui, sans-serif; fill: var(--soft); }
   font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .55rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; color: var(--soft); } th:first-child, td:first-child { text-align: left; }
-tr.failed td:first-child { color: var(--bad); font-weight: 600; } td.why { white-space: normal; text-align: left; }
+tr.failed td:first-child { color: var(--bad); font-weight: 600; } td.why { white-space: normal; }
 )css";
 
 std::string escaped(std::string_view text) {
@@ -178,28 +178,36 @@ std::string optional_figure(const std::optional<double>& value) {
   return value ? fmt::format("{:.2e}", *value) : std::string("–");
 }
 
+bool has_float64(const Report& report) {
+  return std::any_of(report.results.begin(), report.results.end(),
+                     [](const CheckpointResult& r) { return r.ours_from_float64.has_value(); });
+}
+
 std::string table(const Report& report) {
+  const bool float64 = has_float64(report);
   std::string out =
       "<table><thead><tr><th>module</th><th>shape</th><th>max abs</th><th>of max</th><th>mean abs</th>"
-      "<th>1 − cosine</th><th>ours, float64</th><th>reference, "
-      "float64</th><th>ms</th><th>verdict</th></tr></thead>"
-      "<tbody>";
+      "<th>1 − cosine</th>";
+  if (float64) out += "<th>ours, float64</th><th>reference, float64</th>";
+  out += "<th>ms</th><th>verdict</th></tr></thead><tbody>";
   for (const CheckpointResult& r : report.results) {
     const Difference& d = r.difference;
     out += fmt::format(
-        R"(<tr{}><td>{}</td><td>{}</td><td>{:.2e}</td><td>{:.2e}</td><td>{:.2e}</td><td>{:.1e}</td><td>{}</td>)"
-        R"(<td>{}</td><td>{:.2f}</td><td class="why">)",
+        "<tr{}><td>{}</td><td>{}</td><td>{:.2e}</td><td>{:.2e}</td><td>{:.2e}</td><td>{:.1e}</td>",
         r.ok ? "" : R"( class="failed")", escaped(r.module), r.shape.to_string(), d.max_abs, d.max_abs_rel(),
-        d.mean_abs, 1 - d.cosine, optional_figure(r.ours_from_float64),
-        optional_figure(r.reference_from_float64), r.ms);
-    if (r.ok) {
-      out += "OK";
-    } else {
-      out += escaped(r.reason);
-      if (r.first_wrong) {
-        out += fmt::format("; first at {}: {:.9g}, expected {:.9g}", position(r.shape, r.first_wrong->index),
-                           r.first_wrong->ours, r.first_wrong->expected);
-      }
+        d.mean_abs, 1 - d.cosine);
+    if (float64) {
+      out += fmt::format("<td>{}</td><td>{}</td>", optional_figure(r.ours_from_float64),
+                         optional_figure(r.reference_from_float64));
+    }
+    out += fmt::format("<td>{:.2f}</td><td>{}</td></tr>", r.ms, r.ok ? "OK" : "✕");
+    if (r.ok) continue;
+    // The reason has a row of its own: beside the figures there is no room for a sentence.
+    out += fmt::format(R"(<tr class="failed"><td class="why" colspan="{}">{})", float64 ? 10 : 8,
+                       escaped(r.reason));
+    if (r.first_wrong) {
+      out += fmt::format("; first at {}: {:.9g}, expected {:.9g}", position(r.shape, r.first_wrong->index),
+                         r.first_wrong->ours, r.first_wrong->expected);
     }
     out += "</td></tr>";
   }
@@ -212,8 +220,7 @@ std::string key(const Report& report) {
   };
   std::string out = R"(<div class="key">)";
   out += sample(R"(<rect class="ours" x="3" y="3" width="8" height="8" rx="1"/>)", "ours from the reference");
-  const auto has_float64 = [](const CheckpointResult& r) { return r.ours_from_float64.has_value(); };
-  if (std::any_of(report.results.begin(), report.results.end(), has_float64)) {
+  if (has_float64(report)) {
     out += sample(R"(<circle class="exact" cx="7" cy="7" r="3.5"/>)", "ours from float64");
     out += sample(R"(<circle class="torch" cx="7" cy="7" r="4.5"/>)", "reference from float64");
   }

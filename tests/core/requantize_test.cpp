@@ -29,12 +29,13 @@ TEST(Requantize, ClampsToTheRange) {
 
 // The rule in double, where every step can be rounded to fp32 by hand.
 std::int32_t by_hand(std::int32_t acc, float m, std::int32_t r, float m_r, QuantizedRange range) {
-  const auto product = static_cast<float>(static_cast<double>(static_cast<float>(acc)) * static_cast<double>(m));
+  const auto product =
+      static_cast<float>(static_cast<double>(static_cast<float>(acc)) * static_cast<double>(m));
   const auto shortcut = static_cast<float>(static_cast<double>(r) * static_cast<double>(m_r));
   const auto sum = static_cast<float>(static_cast<double>(product) + static_cast<double>(shortcut));
   const double rounded = std::nearbyint(static_cast<double>(sum));
-  return static_cast<std::int32_t>(std::fmin(std::fmax(rounded, static_cast<double>(range.low)),
-                                             static_cast<double>(range.high)));
+  return static_cast<std::int32_t>(
+      std::fmin(std::fmax(rounded, static_cast<double>(range.low)), static_cast<double>(range.high)));
 }
 
 TEST(Requantize, ProductAndSumRoundOnceEach) {
@@ -50,7 +51,8 @@ TEST(Requantize, ProductAndSumRoundOnceEach) {
         << acc << ' ' << m << ' ' << r << ' ' << m_r;
     ASSERT_EQ(requantize(acc, m, kSignedRange), by_hand(acc, m, 0, 0, kSignedRange)) << acc << ' ' << m;
     const float fused = std::fma(static_cast<float>(acc), m, static_cast<float>(r) * m_r);
-    fused_would_differ += round_to_range(fused, kUnsignedRange) != requantize_add(acc, m, r, m_r, kUnsignedRange);
+    fused_would_differ +=
+        round_to_range(fused, kUnsignedRange) != requantize_add(acc, m, r, m_r, kUnsignedRange);
   }
   // What the rule is there for: without it some of these values would be others.
   EXPECT_GT(fused_would_differ, 0);

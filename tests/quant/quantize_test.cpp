@@ -53,7 +53,9 @@ class QuantizeTest : public testing::TestWithParam<int> {
   std::unique_ptr<QuantizedNetwork> network_;
 };
 
-std::string depth_name(const testing::TestParamInfo<int>& depth) { return "resnet" + std::to_string(depth.param); }
+std::string depth_name(const testing::TestParamInfo<int>& depth) {
+  return "resnet" + std::to_string(depth.param);
+}
 
 TEST_P(QuantizeTest, ComputesWhatTheFloatsComputeButForSomeNoise) {
   const Session exact(*model_, on_reference()), integer(network_->model, on_reference());
@@ -142,13 +144,18 @@ TEST(QuantizedModel, ValuesThatBreakARuleAreRefusedByName) {
     return std::string();
   };
   const auto tensor = [&](const char* name) { return sound.tensor(name); };
-  EXPECT_NE(refusal("conv1.weight", changed(tensor("conv1.weight"), 3, std::int8_t{-128})).find("conv1, output channel 0"),
+  EXPECT_NE(refusal("conv1.weight", changed(tensor("conv1.weight"), 3, std::int8_t{-128}))
+                .find("conv1, output channel 0"),
             std::string::npos);
-  EXPECT_NE(refusal("layer1.0.conv1.bias", changed(tensor("layer1.0.conv1.bias"), 2, INT32_MIN)).find("channel 2"),
+  EXPECT_NE(
+      refusal("layer1.0.conv1.bias", changed(tensor("layer1.0.conv1.bias"), 2, INT32_MIN)).find("channel 2"),
+      std::string::npos);
+  EXPECT_NE(refusal("fc.multiplier", changed(tensor("fc.multiplier"), 1, 0.0f)).find("2^-40"),
             std::string::npos);
-  EXPECT_NE(refusal("fc.multiplier", changed(tensor("fc.multiplier"), 1, 0.0f)).find("2^-40"), std::string::npos);
-  EXPECT_NE(refusal("fc.multiplier", changed(tensor("fc.multiplier"), 1, NAN)).find("2^-40"), std::string::npos);
-  EXPECT_NE(refusal("layer4.1.conv2.multiplier", changed(tensor("layer4.1.conv2.multiplier"), 0, 1e6f)).find("2^30"),
+  EXPECT_NE(refusal("fc.multiplier", changed(tensor("fc.multiplier"), 1, NAN)).find("2^-40"),
+            std::string::npos);
+  EXPECT_NE(refusal("layer4.1.conv2.multiplier", changed(tensor("layer4.1.conv2.multiplier"), 0, 1e6f))
+                .find("2^30"),
             std::string::npos);
   EXPECT_NE(refusal("layer2.0.residual_multiplier", changed(tensor("layer2.0.residual_multiplier"), 0, -1.0f))
                 .find("layer2.0.residual_multiplier"),

@@ -79,7 +79,8 @@ class Int8Executable final : public Executable {
     if (options.begin == 0) stem_ = make_layer(model, architecture_.convolutions(0).front());
     // The scale of what comes in at a cut: that of the module before it.
     input_scale_ = options.begin == 0 ? 1.0f : scale_of(model, options.begin - 1);
-    for (int m = std::max(options.begin, kMaxPool + 1); m < std::min(options.end, architecture_.head()); ++m) {
+    for (int m = std::max(options.begin, kMaxPool + 1); m < std::min(options.end, architecture_.head());
+         ++m) {
       const Module& module = architecture_.modules()[static_cast<std::size_t>(m)];
       Block block;
       for (const ConvSpec& spec : architecture_.convolutions(m)) {
@@ -179,7 +180,8 @@ class Int8Executable final : public Executable {
       if (self_.options_.end > self_.architecture_.head()) {
         head(x, dims, output);
       } else {
-        for (std::int64_t i = 0; i < dims.count(); ++i) output[i] = static_cast<float>(x[i]) * self_.output_scale_;
+        for (std::int64_t i = 0; i < dims.count(); ++i)
+          output[i] = static_cast<float>(x[i]) * self_.output_scale_;
       }
     }
 
@@ -209,7 +211,8 @@ class Int8Executable final : public Executable {
     }
 
     template <class Operator>
-    void timed(const std::string& layer, const char* kernel, std::int64_t macs, const Operator& run_operator) {
+    void timed(const std::string& layer, const char* kernel, std::int64_t macs,
+               const Operator& run_operator) {
       if (trace_ == nullptr || !trace_->on_layer) return run_operator();
       const auto start = Clock::now();
       run_operator();
@@ -256,7 +259,8 @@ class Int8Executable final : public Executable {
       for (std::size_t k = 0; k < block.path.size(); ++k) {
         const bool last = k + 1 == block.path.size();
         std::int16_t* y = last ? out : buffers_.mid[k % 2].data();
-        d = conv(block.path[k], x, d, kUnsignedRange, y, last ? shortcut : nullptr, block.residual_multiplier);
+        d = conv(block.path[k], x, d, kUnsignedRange, y, last ? shortcut : nullptr,
+                 block.residual_multiplier);
         x = y;
       }
       return d;
@@ -265,11 +269,10 @@ class Int8Executable final : public Executable {
     void head(const std::int16_t* x, const Dims& dims, float* output) {
       const int threads = self_.options_.threads;
       std::int16_t* means = buffers_.mid[0].data();
-      const float multiplier = static_cast<float>(static_cast<double>(self_.pool_multiplier_) /
-                                                  static_cast<double>(dims.plane()));
-      timed("avgpool", "global_average_pool_int8", 0, [&] {
-        global_average_pool_int8(dims.n * dims.c, dims.plane(), x, multiplier, means, threads);
-      });
+      const float multiplier =
+          static_cast<float>(static_cast<double>(self_.pool_multiplier_) / static_cast<double>(dims.plane()));
+      timed("avgpool", "global_average_pool_int8", 0,
+            [&] { global_average_pool_int8(dims.n * dims.c, dims.plane(), x, multiplier, means, threads); });
       const FullyConnectedParams p{.n = dims.n, .inputs = dims.c, .outputs = self_.architecture_.classes()};
       timed("fc", "fully_connected_int8", p.n * p.inputs * p.outputs, [&] {
         fully_connected_int8(p, means, self_.fc_.weights(), self_.fc_.biases(),

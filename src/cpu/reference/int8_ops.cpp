@@ -56,11 +56,10 @@ void conv2d_int8(const Conv2dParams& p, const std::int16_t* input, const std::in
         const std::int64_t at = task * ow + begin;
         for (std::int64_t x = 0; x < end - begin; ++x) {
           const auto i = static_cast<std::size_t>(x);
-          const std::int32_t q =
-              to.residual == nullptr
-                  ? requantize(sums[i], to.multiplier[oc], to.range)
-                  : requantize_add(sums[i], to.multiplier[oc], to.residual[at + x], to.residual_multiplier,
-                                   to.range);
+          const std::int32_t q = to.residual == nullptr
+                                     ? requantize(sums[i], to.multiplier[oc], to.range)
+                                     : requantize_add(sums[i], to.multiplier[oc], to.residual[at + x],
+                                                      to.residual_multiplier, to.range);
           output[at + x] = static_cast<std::int16_t>(q);
         }
       }

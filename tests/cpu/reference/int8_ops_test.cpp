@@ -25,16 +25,19 @@ struct Case {
 };
 
 // The sum of one output by its definition.
-std::int64_t sum_at(const Case& c, const std::vector<std::int16_t>& in, const std::vector<std::int8_t>& weight,
-                    std::int64_t n, std::int64_t oc, std::int64_t y, std::int64_t x) {
+std::int64_t sum_at(const Case& c, const std::vector<std::int16_t>& in,
+                    const std::vector<std::int8_t>& weight, std::int64_t n, std::int64_t oc, std::int64_t y,
+                    std::int64_t x) {
   std::int64_t sum = 0;
   for (std::int64_t i = 0; i < c.ic; ++i) {
     for (std::int64_t ky = 0; ky < c.kernel; ++ky) {
       for (std::int64_t kx = 0; kx < c.kernel; ++kx) {
         const std::int64_t row = y * c.stride + ky - c.kernel / 2, column = x * c.stride + kx - c.kernel / 2;
         if (row < 0 || row >= c.h || column < 0 || column >= c.w) continue;
-        sum += std::int64_t{weight[static_cast<std::size_t>(((oc * c.ic + i) * c.kernel + ky) * c.kernel + kx)]} *
-               in[static_cast<std::size_t>(((n * c.ic + i) * c.h + row) * c.w + column)];
+        sum +=
+            std::int64_t{
+                weight[static_cast<std::size_t>(((oc * c.ic + i) * c.kernel + ky) * c.kernel + kx)]} *
+            in[static_cast<std::size_t>(((n * c.ic + i) * c.h + row) * c.w + column)];
       }
     }
   }
@@ -63,7 +66,8 @@ TEST(Int8Ops, ConvolutionIsItsDefinition) {
         for (std::int64_t o = 0; o < c.oc; ++o) {
           for (std::int64_t y = 0; y < p.oh(); ++y) {
             for (std::int64_t x = 0; x < p.ow(); ++x, ++at) {
-              const auto acc = static_cast<std::int32_t>(sum_at(c, in, weight, n, o, y, x) + bias[static_cast<std::size_t>(o)]);
+              const auto acc = static_cast<std::int32_t>(sum_at(c, in, weight, n, o, y, x) +
+                                                         bias[static_cast<std::size_t>(o)]);
               const float m = multiplier[static_cast<std::size_t>(o)];
               const std::int32_t expected = c.residual
                                                 ? requantize_add(acc, m, residual[at], 0.7f, kUnsignedRange)
@@ -80,7 +84,8 @@ TEST(Int8Ops, ConvolutionIsItsDefinition) {
 TEST(Int8Ops, PoolsAndFullyConnected) {
   const std::vector<std::int16_t> in{1, 2, 3, 4, 250, 6, 7, 8, 9};
   std::vector<std::int16_t> out(4);
-  max_pool_int8({.planes = 1, .ih = 3, .iw = 3, .kernel = 3, .stride = 2, .padding = 1}, in.data(), out.data(), 1);
+  max_pool_int8({.planes = 1, .ih = 3, .iw = 3, .kernel = 3, .stride = 2, .padding = 1}, in.data(),
+                out.data(), 1);
   EXPECT_EQ(out, (std::vector<std::int16_t>{250, 250, 250, 250}));
   std::vector<std::int16_t> mean(1);
   global_average_pool_int8(1, 9, in.data(), 1.0f / 9, mean.data(), 1);
@@ -91,8 +96,8 @@ TEST(Int8Ops, PoolsAndFullyConnected) {
   const std::vector<std::int32_t> bias{10, -5};
   const std::vector<float> multiplier{0.5f, 0.25f};
   std::vector<float> logits(2);
-  fully_connected_int8({.n = 1, .inputs = 2, .outputs = 2}, x.data(), weight.data(), bias.data(), multiplier.data(),
-                       logits.data(), 2);
+  fully_connected_int8({.n = 1, .inputs = 2, .outputs = 2}, x.data(), weight.data(), bias.data(),
+                       multiplier.data(), logits.data(), 2);
   EXPECT_EQ(logits, (std::vector<float>{0.5f * (255 - 6 + 10), 0.25f * (127 * 255 - 127 * 3 - 5)}));
 }
 
