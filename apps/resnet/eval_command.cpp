@@ -194,7 +194,8 @@ void write_report(const EvalArguments& args, const Model& model, const eval::Eva
       {"network", fmt::format("{}, {} classes", model.architecture.name(), model.architecture.classes())},
       {"backend", evaluation.isa.empty() ? evaluation.backend
                                          : fmt::format("{}, {}", evaluation.backend, evaluation.isa)},
-      {"precision", args.compute.precision},
+      {"precision",
+       args.compute.precision.empty() ? std::string(to_string(model.precision)) : args.compute.precision},
       {"EXIF orientation", args.decode.exif},
       {"speed",
        fmt::format("{:.1f} pictures/s", static_cast<double>(evaluation.images) / evaluation.seconds)}};

@@ -2,7 +2,7 @@
 #include "command.hpp"
 #include "commands.hpp"
 #include "common_options.hpp"
-#include "interrupt.hpp"
+#include "eval/evaluate.hpp"
 #include "json_output.hpp"
 #include "open_model.hpp"
 #include "output.hpp"
@@ -29,6 +29,9 @@ struct QuantizeArguments {
   int images = 128;
   std::string out;
   std::string range = "auto";
+  int weight_bits = 8;
+  double gate = -1;  // points that the figure may fall; below 0: not asked for
+  std::string data;
   int threads = 0;
   bool json = false;
   DecodeArguments decode;
@@ -57,6 +60,44 @@ std::vector<fs::path> calibration_photos(const QuantizeArguments& args) {
   return chosen;
 }
 
+// Top-1 or mAP over the data set, in points.
+double figure_of(const Model& model, const eval::Dataset& dataset, const QuantizeArguments& args) {
+  Progress progress("evaluating " + std::string(to_string(model.precision)), "photos",
+                    static_cast<std::int64_t>(dataset.size()));
+  eval::EvaluateOptions options;
+  options.session.threads = args.threads;
+  options.decode = args.decode.options();
+  options.on_picture = [&](std::size_t, std::span<const float>, const Error* error) {
+    if (error != nullptr) report_error(error->what());
+    progress.advance();
+  };
+  const eval::Evaluation evaluation = eval::evaluate(model, dataset, options);
+  if (evaluation.images == 0)
+    throw Error(ErrorCode::not_found, args.data + ": none of its pictures could be read");
+  return 100 * (evaluation.classification ? evaluation.classification->top1() : evaluation.multilabel->map);
+}
+
+// Whether the int8 model keeps within --gate, or no gate is asked for.
+bool passes_gate(const Model& model, const Model& quantized, const QuantizeArguments& args) {
+  if (args.gate < 0) return true;
+  eval::DatasetOptions options;
+  options.classes = model.architecture.classes();
+  options.labels = model.labels;
+  const eval::Dataset dataset = eval::read_dataset(args.data, options);
+  const double before = figure_of(model, dataset, args), after = figure_of(quantized, dataset, args);
+  const char* name = dataset.targets == eval::Targets::single_label ? "top-1" : "mAP";
+  const bool ok = before - after <= args.gate;
+  const std::string text =
+      fmt::format("{} {}: fp32 {:.2f} %, int8 {:.2f} %: {:+.2f} points, {:g} may be lost",
+                  ok ? "[OK]" : "[FAIL]", name, before, after, after - before, args.gate);
+  if (ok) {
+    note("{}", text);
+  } else {
+    report_error(text + "; nothing was written");
+  }
+  return ok;
+}
+
 void print_layers(const std::vector<quant::LayerReport>& layers) {
   std::vector<std::vector<std::string>> rows{
       {"layer", "weights dB", "output dB", "largest step", "largest seen", "chosen by"}};
@@ -73,11 +114,13 @@ void print_layers(const std::vector<quant::LayerReport>& layers) {
 }
 
 int run_quantize(const QuantizeArguments& args) {
+  if ((args.gate >= 0) != !args.data.empty()) throw UsageError("--gate and --data go together");
   const Model model = open_model(args.model);
   const std::vector<fs::path> photos = calibration_photos(args);
   quant::QuantizeOptions options;
   options.range = quant::parse_range_method(args.range);
   options.threads = args.threads;
+  options.weight_bits = args.weight_bits;
   constexpr int kPasses = 2;
   Progress progress("calibrating", "photos", static_cast<std::int64_t>(photos.size()) * kPasses);
   const auto data = [&](const std::function<void(std::span<const float>, const Shape&)>& visit) {
@@ -92,6 +135,7 @@ int run_quantize(const QuantizeArguments& args) {
     }
   };
   const quant::QuantizedNetwork network = quant::quantize(model, data, options);
+  if (!passes_gate(model, network.model, args)) return kSomeFailed;
   save_model(network.model, args.out, ModelFormat::safetensors);
   if (args.json) {
     for (const quant::LayerReport& layer : network.layers) {
@@ -118,9 +162,9 @@ void add_quantize_command(CLI::App& app, Action& action) {
   auto args = std::make_shared<QuantizeArguments>();
   CLI::App* command =
       add_command(app, "quantize", "Make an int8 model from an fp32 one and some photos",
-                  "  resnet quantize resnet50.pth --calibrate Pictures/ --out resnet50-int8.safetensors\n"
-                  "  resnet quantize resnet18.pth --calibrate list.txt --images 500 \\\n"
-                  "      --out resnet18-int8.safetensors --json\n");
+                  "  resnet quantize resnet50.pth --calibrate Pictures/ --out int8.safetensors\n"
+                  "  resnet quantize birds.pth --calibrate list.txt --images 500 --gate 0.4 \\\n"
+                  "      --data imagenet:val/labels.csv,val --out birds-int8.safetensors\n");
   command
       ->add_option("MODEL", args->model.model,
                    "fp32 model: file, folder or a name to be found (see `resnet doctor`)")
@@ -146,6 +190,20 @@ void add_quantize_command(CLI::App& app, Action& action) {
           "them with the least error, for each")
       ->type_name("R")
       ->check(one_of({"auto", "minmax", "percentile", "mse"}));
+  command
+      ->add_option(
+          "--weight-bits", args->weight_bits,
+          "8 (default); 4 or 2: weights of all layers but conv1 and fc rounded to that many bits, to see "
+          "what that would cost")
+      ->type_name("B")
+      ->check(CLI::IsMember({8, 4, 2}).description(""));
+  command
+      ->add_option("--gate", args->gate,
+                   "Fail, and write nothing, where top-1 or mAP over --data falls by more than P points")
+      ->type_name("P")
+      ->check(CLI::Range(0.0, 100.0).description(""));
+  command->add_option("--data", args->data, "Labelled pictures for --gate, as `resnet eval` takes them")
+      ->type_name("SPEC");
   command->add_option("--threads", args->threads, "Threads; default: $RESNET_THREADS, or what there is")
       ->type_name("N")
       ->check(CLI::Range(1, 1024).description(""));

@@ -16,7 +16,7 @@
 namespace resnet::quant {
 namespace {
 
-constexpr int kWeightSteps = 127, kUnsignedSteps = 255, kSignedSteps = 127;
+constexpr int kUnsignedSteps = 255, kSignedSteps = 127;
 constexpr const char* kPixels = "pixels";
 constexpr const char* kPooled = "avgpool";
 
@@ -107,21 +107,22 @@ struct QuantizedWeights {
   double signal = 0, noise = 0;
 };
 
-// `smallest`: the least scale of each output channel.
-QuantizedWeights quantize_weights(const FoldedLayer& layer, const std::vector<double>& smallest) {
-  constexpr int kTries = 60;
+// To whole numbers in -steps … steps. `smallest`: the least scale of each output channel.
+QuantizedWeights quantize_weights(const FoldedLayer& layer, int steps, const std::vector<double>& smallest) {
+  constexpr int kTries = 80;
   QuantizedWeights q{.steps = std::vector<std::int8_t>(layer.weight.size()), .scale = {}};
   const std::size_t k = layer.weight.size() / static_cast<std::size_t>(layer.outputs);
   for (std::size_t o = 0; o < static_cast<std::size_t>(layer.outputs); ++o) {
     const std::span<const double> w(layer.weight.data() + o * k, k);
     double most = 0;
     for (const double x : w) most = std::max(most, std::abs(x));
-    const auto step = [](double x, double inverse) {
-      return round_to_even(std::clamp(x * inverse, -double{kWeightSteps}, double{kWeightSteps}));
+    const auto most_steps = static_cast<double>(steps);
+    const auto step = [most_steps](double x, double inverse) {
+      return round_to_even(std::clamp(x * inverse, -most_steps, most_steps));
     };
     double best_error = std::numeric_limits<double>::infinity(), best = 0;
     for (int i = 0; i < kTries; ++i) {
-      const double scale = std::max(most / kWeightSteps * (1.0 - 0.01 * i), smallest[o]);
+      const double scale = std::max(most / most_steps * (1.0 - 0.01 * i), smallest[o]);
       const double inverse = 1 / scale;
       double error = 0;
       for (const double x : w) {
@@ -197,12 +198,14 @@ class Builder {
     std::vector<double> smallest;
     for (const double b : layer.bias)
       smallest.push_back(std::max(std::abs(b) * 0x1p-28, output_scale * 0x1p-39) / input_scale);
-    const QuantizedWeights q = quantize_weights(layer, smallest);
+    const bool first_or_last = name == "conv1" || name == "fc";
+    const int bits = first_or_last ? 8 : options_.weight_bits;
+    const QuantizedWeights q = quantize_weights(layer, (1 << (bits - 1)) - 1, smallest);
     if (name == "fc") network_.layers.emplace_back().layer = name;
     network_.layers.back().weight_sqnr_db = decibels(q.signal, q.noise);
 
     std::vector<double> bias = layer.bias;
-    if (options_.correct_bias) correct(layer, q, statistics_.at(input).channel_means(), bias);
+    correct(layer, q, statistics_.at(input).channel_means(), bias);
 
     const auto outputs = static_cast<std::size_t>(layer.outputs);
     std::vector<std::int32_t> steps(outputs);
@@ -258,6 +261,9 @@ QuantizedNetwork quantize(const Model& model, const CalibrationData& data, const
   if (model.precision != Precision::fp32)
     throw Error(ErrorCode::invalid_argument,
                 "quantisation starts from an fp32 model; this one is quantised already");
+  if (options.weight_bits != 8 && options.weight_bits != 4 && options.weight_bits != 2)
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("weights of {} bits: give 8, 4 or 2", options.weight_bits));
   const Statistics statistics = calibrate(model, data, options);
   QuantizedNetwork network = Builder(model, statistics, options).build();
   validate(network.model);

@@ -29,7 +29,9 @@ using CalibrationData = std::function<void(const std::function<void(std::span<co
 
 struct QuantizeOptions {
   RangeMethod range = RangeMethod::automatic;
-  bool correct_bias = true;
+  // 4 or 2: the weights of every layer but conv1 and fc, which suffer most, are rounded to that many bits.
+  // They are still stored and computed with as int8: such a model shows what fewer bits would cost.
+  int weight_bits = 8;
   int threads = 0;  // as SessionOptions::threads
 };
 
@@ -47,7 +49,8 @@ struct QuantizedNetwork {
   std::vector<LayerReport> layers;
 };
 
-// Throws Error{invalid_argument} where `model` is not fp32 or there is no calibration data.
+// Throws Error{invalid_argument} where `model` is not fp32, there is no calibration data, or no such number
+// of bits.
 QuantizedNetwork quantize(const Model& model, const CalibrationData& data, const QuantizeOptions& options);
 
 }  // namespace resnet::quant

@@ -21,7 +21,7 @@ constexpr std::string_view kStyle = R"css(
   --bar: #4c6da3; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
-main { max-width: 60rem; margin: 0 auto; padding: 1.25rem 1rem 3rem; }
+main { max-width: 66rem; margin: 0 auto; padding: 1.25rem 1rem 3rem; }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.05rem; margin: 0 0 .6rem; }
 p { margin: .2rem 0; } .soft { color: var(--soft); overflow-wrap: anywhere; }
 .verdict { display: inline-block; font-weight: 600; padding: .1rem .6rem; border-radius: 1rem; border: 1.5px solid; }
@@ -188,14 +188,14 @@ std::string table(const Report& report) {
   std::string out =
       "<table><thead><tr><th>module</th><th>shape</th><th>max abs</th><th>of max</th><th>mean abs</th>"
       "<th>1 − cosine</th>";
-  if (float64) out += "<th>ours, float64</th><th>reference, float64</th>";
+  if (float64) out += "<th>ours, f64</th><th>reference, f64</th>";
   out += "<th>ms</th><th>verdict</th></tr></thead><tbody>";
   for (const CheckpointResult& r : report.results) {
     const Difference& d = r.difference;
     out += fmt::format(
         "<tr{}><td>{}</td><td>{}</td><td>{:.2e}</td><td>{:.2e}</td><td>{:.2e}</td><td>{:.1e}</td>",
         r.ok ? "" : R"( class="failed")", escaped(r.module), r.shape.to_string(), d.max_abs, d.max_abs_rel(),
-        d.mean_abs, 1 - d.cosine);
+        d.mean_abs, std::max(0.0, 1 - d.cosine));
     if (float64) {
       out += fmt::format("<td>{}</td><td>{}</td>", optional_figure(r.ours_from_float64),
                          optional_figure(r.reference_from_float64));
@@ -249,8 +249,8 @@ std::string html_report(const Report& report) {
       "<title>{0}: verification</title><style>{1}</style></head><body><main>\n<h1>{0} against {2}</h1>\n",
       escaped(report.model), kStyle, escaped(report.reference_maker));
   page += verdict(report);
-  page += fmt::format("<p class=\"soft\">{}</p>\n<p class=\"soft\">{}</p>\n", escaped(report.subject),
-                      escaped(report.reference));
+  page += fmt::format("<p class=\"soft\">{}</p>\n<p class=\"soft\">reference: {}</p>\n",
+                      escaped(report.subject), escaped(report.reference));
   if (report.top1_images > 0) {
     page +=
         fmt::format("<p>Best class equal on {} of {} images.</p>\n", report.top1_equal, report.top1_images);

@@ -10,22 +10,34 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
 import unittest
+import zlib
 
 PROGRAM, FIXTURE = map(os.path.abspath, sys.argv[1:3])
 MODEL = os.path.join(FIXTURE, "tiny.safetensors")
 TAGS = os.path.join(FIXTURE, "tags.safetensors")
 PICTURE = os.path.join(FIXTURE, "picture.png")
-COMMANDS = ["tag", "classify", "info", "export", "verify", "compare", "bench", "eval", "doctor"]
+COMMANDS = ["tag", "classify", "info", "export", "verify", "compare", "bench", "eval", "quantize",
+            "doctor"]
 
 
 def resnet(*arguments, **options):
     """Runs the program; standard output and error come back as bytes."""
     environment = dict(os.environ, **options.pop("env", {}))
     return subprocess.run([PROGRAM, *arguments], capture_output=True, timeout=120, env=environment, **options)
+
+
+def grey_png(side):
+    """A picture of the one colour that preprocessing turns into zeros, nearly."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = (b"\0" + bytes((124, 116, 104)) * side) * side
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 class ProgramTest(unittest.TestCase):
@@ -373,6 +385,72 @@ class Info(ProgramTest):
 
     def test_missing(self):
         self.check(resnet("info", self.path("none.pth")), 1)
+
+
+class Quantize(ProgramTest):
+    def photos(self, count):
+        os.mkdir(self.path("photos"))
+        for i in range(count):
+            self.copy_picture(os.path.join("photos", f"{i}.png"))
+        return self.path("photos")
+
+    def test_an_int8_model_comes_out_and_answers(self):
+        out = self.path("int8.safetensors")
+        result = self.check(resnet("quantize", MODEL, "--calibrate", self.photos(3), "--out", out), 0)
+        self.assertIn("layer1.0.conv1", result.stdout.decode())
+        self.assertEqual(self.json_lines(self.check(resnet("info", out, "--json"), 0))[0]["precision"], "int8")
+        self.assertLess(os.path.getsize(out), os.path.getsize(MODEL) / 3)
+        one, two = (self.check(resnet("classify", "--model", out, "--json", "--threads", n, PICTURE), 0) for n in "12")
+        exact = self.json_lines(self.check(resnet("classify", "--model", MODEL, "--json", PICTURE), 0))[0]
+        answers = [self.json_lines(result)[0]["predictions"] for result in (one, two)]
+        self.assertEqual(answers[0], answers[1])
+        scores = {p["index"]: p["score"] for p in answers[0]}
+        for prediction in exact["predictions"]:
+            self.assertAlmostEqual(scores[prediction["index"]], prediction["score"], delta=0.05)
+
+    def test_a_list_of_photos_and_a_line_a_layer(self):
+        folder = self.photos(2)
+        with open(self.path("list.txt"), "w", encoding="utf-8") as file:
+            file.writelines(os.path.join(folder, name) + "\n" for name in sorted(os.listdir(folder)))
+        result = self.check(resnet("quantize", MODEL, "--calibrate", self.path("list.txt"), "--images", "1", "--json",
+                                   "--range", "minmax", "--out", self.path("m8.safetensors")), 0)
+        layers = self.json_lines(result)
+        self.assertEqual([layer["layer"] for layer in layers][0::len(layers) - 1], ["conv1", "fc"])
+        self.assertEqual({layer["range"] for layer in layers}, {"minmax", ""})
+
+    def test_a_gate_that_is_missed_writes_nothing(self):
+        folder = self.photos(2)
+        best = self.json_lines(self.check(resnet("classify", "--model", MODEL, "--json", PICTURE), 0))[0]["predictions"][0]
+        with open(self.path("labels.csv"), "w", encoding="utf-8") as file:
+            file.write("file,label_index\n" + "".join(f"{i}.png,{best['index']}\n" for i in range(2)))
+        out = self.path("m8.safetensors")
+        gate = ["--gate", "0", "--data", "imagenet:" + self.path("labels.csv") + "," + folder, "--out", out]
+        self.assertIn(b"[OK] top-1", self.check(resnet("quantize", MODEL, "--calibrate", folder, *gate), 0).stderr)
+        os.remove(out)
+        # Calibrated on a grey picture, most of what the network sees in another one is clipped.
+        os.mkdir(self.path("grey"))
+        with open(self.path("grey", "grey.png"), "wb") as file:
+            file.write(grey_png(64))
+        result = self.check(resnet("quantize", MODEL, "--calibrate", self.path("grey"), "--weight-bits", "2", *gate), 1)
+        self.assertIn(b"[FAIL] top-1: fp32 100.00 %, int8 0.00 %", result.stderr)
+        self.assertFalse(os.path.exists(out))
+
+    def test_what_cannot_be_done_is_named(self):
+        out = self.path("m8.safetensors")
+        folder = self.photos(1)
+        self.check(resnet("quantize", MODEL, "--calibrate", folder, "--out", out), 0)
+        again = self.check(resnet("quantize", out, "--calibrate", folder, "--out", self.path("b.safetensors")), 1)
+        self.assertIn(b"quantised already", again.stderr)
+        os.mkdir(self.path("empty"))
+        none = self.check(resnet("quantize", MODEL, "--calibrate", self.path("empty"), "--out", out), 1)
+        self.assertIn(b"no photos to calibrate with", none.stderr)
+        self.assertIn(b"go together", self.check(resnet("quantize", MODEL, "--calibrate", folder, "--gate", "1",
+                                                        "--out", out), 2).stderr)
+        self.assertIn(b"--weight-bits", self.check(resnet("quantize", MODEL, "--calibrate", folder, "--weight-bits",
+                                                          "3", "--out", out), 2).stderr)
+        self.assertIn(b"safetensors only", self.check(resnet("export", out, "--out", self.path("m8.pth")), 1).stderr)
+        self.assertIn(b"quantised", self.check(resnet("classify", "--model", out, "--precision", "fp32", PICTURE),
+                                               1).stderr)
 
 
 class Bench(ProgramTest):
