@@ -101,8 +101,9 @@ struct BackendInfo {
 };
 std::vector<BackendInfo> backends();
 
-// Instruction sets of the cpu backend that this build has and this processor can run, best first.
-std::vector<std::string_view> available_isas();
+// Instruction sets of the cpu backend that this build has and this processor can run at a precision, best
+// first.
+std::vector<std::string_view> available_isas(Precision precision = Precision::fp32);
 
 // Threads that affinity and the cgroup's CPU quota leave to this process (at least 1).
 int available_threads();

@@ -15,10 +15,10 @@ inline constexpr QuantizedRange kUnsignedRange{0.0f, 255.0f};
 inline constexpr QuantizedRange kSignedRange{-127.0f, 127.0f};
 
 // clamp(rne(x)). Clamping first changes nothing, the bounds being integers, and lets the addition of 1.5 ·
-// 2^23 round to the nearest integer, ties to even.
+// 2^23 round to the nearest integer, ties to even. NaN, which only an input can be, becomes the lower bound.
 inline std::int32_t round_to_range(float x, QuantizedRange range) noexcept {
   constexpr float kRounder = 12582912.0f;
-  const float clamped = x < range.low ? range.low : x > range.high ? range.high : x;
+  const float clamped = x > range.low ? (x < range.high ? x : range.high) : range.low;
   return static_cast<std::int32_t>((clamped + kRounder) - kRounder);
 }
 

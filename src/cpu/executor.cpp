@@ -1,6 +1,8 @@
 #include "cpu/executor.hpp"
 
 #include "core/thread_pool.hpp"
+#include "cpu/int8/layers.hpp"
+#include "cpu/int8/plan.hpp"
 #include "cpu/isa.hpp"
 #include "cpu/layers.hpp"
 #include "cpu/plan.hpp"
@@ -24,17 +26,37 @@ class CpuWorkspace : public Workspace {
   RunPlan plan;
 };
 
+// What the two precisions differ in: packed layers, and the steps of a run over them.
+struct Fp32Network {
+  const KernelTable& kernels;
+  PackedLayers layers;
+  Fp32Network(const Model& model, const CompileOptions& o)
+      : kernels(kernels_for(o.isa)), layers(pack_layers(model, o.begin, o.end, o.plan, kernels, o.threads)) {}
+  RunPlan plan(const Architecture& architecture, const PlanOptions& o, const Shape& input) const {
+    return make_plan(architecture, layers, kernels, o, input);
+  }
+};
+
+struct Int8Network {
+  const int8::KernelTable& kernels;
+  int8::PackedLayers layers;
+  Int8Network(const Model& model, const CompileOptions& o)
+      : kernels(int8_kernels_for(o.isa)),
+        layers(int8::pack_layers(model, o.begin, o.end, kernels, o.threads)) {}
+  RunPlan plan(const Architecture& architecture, const PlanOptions& o, const Shape& input) const {
+    return int8::make_plan(architecture, layers, kernels, o, input);
+  }
+};
+
+template <class Network>
 class CpuExecutable : public Executable {
  public:
   CpuExecutable(const Model& model, const CompileOptions& options)
-      : architecture_(model.architecture),
-        options_(options),
-        kernels_(kernels_for(options.isa)),
-        layers_(pack_layers(model, options.begin, options.end, options.plan, kernels_, options.threads)) {}
+      : architecture_(model.architecture), options_(options), network_(model, options) {}
 
   std::unique_ptr<Workspace> make_workspace(const Shape& input_shape) const override {
-    return std::make_unique<CpuWorkspace>(make_plan(
-        architecture_, layers_, kernels_, {options_.begin, options_.end, options_.threads}, input_shape));
+    return std::make_unique<CpuWorkspace>(
+        network_.plan(architecture_, {options_.begin, options_.end, options_.threads}, input_shape));
   }
 
   void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
@@ -79,9 +101,9 @@ class CpuExecutable : public Executable {
       largest = std::max(largest, static_cast<std::size_t>(count));
     }
     std::vector<float> module_output(largest);
-    const RunPlan plan = make_plan(
-        architecture_, layers_, kernels_,
-        {options_.begin, options_.end, options_.threads, true, false, module_output.data()}, input_shape);
+    const RunPlan plan = network_.plan(
+        architecture_, {options_.begin, options_.end, options_.threads, true, false, module_output.data()},
+        input_shape);
     double ms = 0;
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
       const Step& step = plan.steps[i];
@@ -103,9 +125,9 @@ class CpuExecutable : public Executable {
     // The largest has 64 channels at half of the input's side (conv1) or 256 at a quarter: 5.3 times the
     // input.
     std::vector<float> activation(static_cast<std::size_t>(input_shape.numel()) * 8);
-    const RunPlan plan = make_plan(
-        architecture_, layers_, kernels_,
-        {options_.begin, options_.end, options_.threads, false, true, activation.data()}, input_shape);
+    const RunPlan plan = network_.plan(
+        architecture_, {options_.begin, options_.end, options_.threads, false, true, activation.data()},
+        input_shape);
     for (const Step& step : plan.steps) {
       run_step(step, call);
       if (step.activation.rank() != 0) trace.on_activation(step.layer, step.activation, activation.data());
@@ -114,14 +136,14 @@ class CpuExecutable : public Executable {
 
   Architecture architecture_;
   CompileOptions options_;
-  const KernelTable& kernels_;
-  PackedLayers layers_;
+  Network network_;
 };
 
 }  // namespace
 
 std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options) {
-  return std::make_unique<CpuExecutable>(model, options);
+  if (model.precision == Precision::int8) return std::make_unique<CpuExecutable<Int8Network>>(model, options);
+  return std::make_unique<CpuExecutable<Fp32Network>>(model, options);
 }
 
 }  // namespace resnet::cpu

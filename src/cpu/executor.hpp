@@ -15,12 +15,12 @@ struct CompileOptions {
   int begin;
   int end;
   Plan plan;
-  std::string isa;  // one of available_isas()
+  std::string isa;  // one of available_isas(model.precision)
   int threads;
 };
 
-// Folds BatchNorm (the stem excepted: cuts inside it are exact), packs the weights, and lets go of the
-// model's own pages as it does.
+// Packs the weights and lets go of the model's own pages as it does: of an fp32 model with BatchNorm folded (the
+// stem excepted: cuts inside it are exact), of an int8 model as they are.
 std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options);
 
 }  // namespace resnet::cpu

@@ -13,49 +13,71 @@
 namespace resnet::cpu {
 namespace {
 
+template <class Table>
 struct Isa {
   std::string_view name;
-  bool (*runs)();                 // on this processor
-  const KernelTable* (*table)();  // null where this build has none
+  bool (*runs)();                // on this processor
+  const Table* (*table)();       // null where this build has none
 };
 
-const KernelTable* absent() {
-  return nullptr;
-}
-
+// Best first; the same lists answer what there is and pick what runs.
+constexpr std::array kFp32Isas{
 #if defined(__x86_64__)
-constexpr auto kAvx512 = avx512_kernels, kAvx2 = avx2_kernels, kNeon = absent;
+    Isa<KernelTable>{"avx512", [] { return cpu_features().avx512; }, avx512_kernels},
+    Isa<KernelTable>{"avx2", [] { return cpu_features().avx2_fma; }, avx2_kernels},
 #elif defined(__aarch64__)
-constexpr auto kAvx512 = absent, kAvx2 = absent, kNeon = neon_kernels;
-#else
-constexpr auto kAvx512 = absent, kAvx2 = absent, kNeon = absent;
+    Isa<KernelTable>{"neon", [] { return cpu_features().neon; }, neon_kernels},
 #endif
-
-// Best first; the same list answers what there is and picks what runs.
-constexpr std::array kIsas{
-    Isa{"avx512", [] { return cpu_features().avx512; }, kAvx512},
-    Isa{"avx2", [] { return cpu_features().avx2_fma; }, kAvx2},
-    Isa{"neon", [] { return cpu_features().neon; }, kNeon},
-    Isa{"portable", [] { return true; }, portable_kernels},
+    Isa<KernelTable>{"portable", [] { return true; }, portable_kernels},
 };
 
-}  // namespace
+constexpr std::array kInt8Isas{
+#if defined(__x86_64__)
+    Isa<int8::KernelTable>{"amx", [] { return cpu_features().amx_int8; }, int8::amx_kernels},
+    Isa<int8::KernelTable>{"avx512_vnni", [] { return cpu_features().avx512_vnni; },
+                           int8::avx512_vnni_kernels},
+    Isa<int8::KernelTable>{"avx_vnni", [] { return cpu_features().avx_vnni; }, int8::avx_vnni_kernels},
+    Isa<int8::KernelTable>{"avx2", [] { return cpu_features().avx2_fma; }, int8::avx2_kernels},
+#elif defined(__aarch64__)
+    Isa<int8::KernelTable>{"neon_i8mm", [] { return cpu_features().neon_i8mm; }, int8::neon_i8mm_kernels},
+    Isa<int8::KernelTable>{"neon_dotprod", [] { return cpu_features().neon_dotprod; },
+                           int8::neon_dotprod_kernels},
+    Isa<int8::KernelTable>{"neon", [] { return cpu_features().neon; }, int8::neon_kernels},
+#endif
+    Isa<int8::KernelTable>{"portable", [] { return true; }, int8::portable_kernels},
+};
 
-std::vector<std::string_view> available_isas() {
+template <class List>
+std::vector<std::string_view> names_of(const List& list) {
   std::vector<std::string_view> names;
-  for (const Isa& isa : kIsas) {
-    if (isa.table() != nullptr && isa.runs()) names.push_back(isa.name);
+  for (const auto& isa : list) {
+    if (isa.runs()) names.push_back(isa.name);
   }
   return names;
 }
 
-const KernelTable& kernels_for(std::string_view isa) {
-  for (const Isa& candidate : kIsas) {
-    if (candidate.name == isa && candidate.table() != nullptr && candidate.runs()) return *candidate.table();
+template <class List>
+const auto& table_of(const List& list, std::string_view isa) {
+  for (const auto& candidate : list) {
+    if (candidate.name == isa && candidate.runs()) return *candidate.table();
   }
   throw Error(ErrorCode::device_unavailable,
               fmt::format("instruction set '{}' is not available; this build and processor have {}", isa,
-                          fmt::join(available_isas(), ", ")));
+                          fmt::join(names_of(list), ", ")));
+}
+
+}  // namespace
+
+std::vector<std::string_view> available_isas(Precision precision) {
+  return precision == Precision::int8 ? names_of(kInt8Isas) : names_of(kFp32Isas);
+}
+
+const KernelTable& kernels_for(std::string_view isa) {
+  return table_of(kFp32Isas, isa);
+}
+
+const int8::KernelTable& int8_kernels_for(std::string_view isa) {
+  return table_of(kInt8Isas, isa);
 }
 
 std::size_t l2_cache_bytes() {

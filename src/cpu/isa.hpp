@@ -1,18 +1,22 @@
 // Which instruction sets there are, and their kernels.
 #pragma once
 
+#include "cpu/int8/kernels.hpp"
 #include "cpu/kernels.hpp"
 
 #include <string_view>
 #include <vector>
 
+#include <resnet/precision.hpp>
+
 namespace resnet::cpu {
 
-// Those of this build that this processor can run, best first; never empty.
-std::vector<std::string_view> available_isas();
+// Those of this build that this processor can run at a precision (fp32 or int8), best first; never empty.
+std::vector<std::string_view> available_isas(Precision precision);
 
-// The kernels of one of available_isas(). Throws Error{device_unavailable} for any other name.
+// The kernels of one of available_isas(). Throw Error{device_unavailable} for any other name.
 const KernelTable& kernels_for(std::string_view isa);
+const int8::KernelTable& int8_kernels_for(std::string_view isa);
 
 // Bytes of L2 cache of one processor (1 MiB where the system does not tell).
 std::size_t l2_cache_bytes();

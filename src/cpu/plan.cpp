@@ -46,15 +46,6 @@ WinogradBlocking choose_blocking(std::size_t tile_bytes, std::size_t weight_byte
   return {tiles, false};
 }
 
-// Runs f(unit, units) for every unit: the kernels' "rank of size", but more of them than members, so that a
-// member that is held up takes fewer.
-template <class F>
-void deal(const Team& team, const F& f) {
-  constexpr int kUnitsPerMember = 4;
-  const int units = team.size() == 1 ? 1 : kUnitsPerMember * team.size();
-  team.deal(units, [&](int unit) { f(unit, units); });
-}
-
 class Builder {
  public:
   Builder(const Architecture& architecture, const PackedLayers& layers, const KernelTable& kernels,

@@ -39,10 +39,14 @@ std::span<const Backend> backend_table() {
       Backend{
           .name = "cpu",
           .device = "cpu",
-          .precisions = {Precision::fp32},
+          .precisions = {Precision::fp32, Precision::int8},
           .available = [] { return true; },
           .detail =
-              [] { return fmt::format("instruction sets: {}", fmt::join(cpu::available_isas(), ", ")); },
+              [] {
+                return fmt::format("instruction sets: {}; int8: {}",
+                                   fmt::join(cpu::available_isas(Precision::fp32), ", "),
+                                   fmt::join(cpu::available_isas(Precision::int8), ", "));
+              },
           .isas = cpu::available_isas,
           .compile =
               [](const Model& model, const SessionOptions& o) {
@@ -117,11 +121,11 @@ std::vector<BackendInfo> backends() {
   return infos;
 }
 
-std::vector<std::string_view> available_isas() {
+std::vector<std::string_view> available_isas(Precision precision) {
   std::vector<std::string_view> isas;
   for (const Backend& b : backend_table()) {
-    if (b.isas == nullptr) continue;
-    for (const std::string_view isa : b.isas()) {
+    if (b.isas == nullptr || !b.supports(precision)) continue;
+    for (const std::string_view isa : b.isas(precision)) {
       if (std::find(isas.begin(), isas.end(), isa) == isas.end()) isas.push_back(isa);
     }
   }

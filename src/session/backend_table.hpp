@@ -20,8 +20,9 @@ struct Backend {
   std::vector<Precision> precisions;
   bool (*available)();      // on this machine, in this build
   std::string (*detail)();  // what it would use, or why it is unavailable
-  // Instruction sets that it can run here, best first; null for a backend that has no such choice.
-  std::vector<std::string_view> (*isas)();
+  // Instruction sets that it can run here at a precision, best first; null for a backend that has no such
+  // choice.
+  std::vector<std::string_view> (*isas)(Precision);
   // `options` is resolved: every default replaced, the range, threads and isa checked.
   std::unique_ptr<Executable> (*compile)(const Model& model, const SessionOptions& options);
 

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::array kPlans{Plan::latency, Plan::throughput};
 
-std::string resolve_isa(const std::string& asked, const Backend& backend) {
+std::string resolve_isa(const std::string& asked, const Backend& backend, Precision precision) {
   if (backend.isas == nullptr) {
     if (asked.empty()) return {};
     throw Error(ErrorCode::invalid_argument,
@@ -28,12 +28,13 @@ std::string resolve_isa(const std::string& asked, const Backend& backend) {
   const char* variable = std::getenv("RESNET_CPU_ISA");
   const bool from_environment = asked.empty() && variable != nullptr && *variable != '\0';
   const std::string name = from_environment ? variable : asked;
-  const std::vector<std::string_view> isas = backend.isas();
+  const std::vector<std::string_view> isas = backend.isas(precision);
   if (name.empty()) return std::string(isas.front());
   if (std::find(isas.begin(), isas.end(), name) != isas.end()) return name;
   throw Error(ErrorCode::device_unavailable,
-              fmt::format("instruction set '{}'{} is not available; this build and processor have {}", name,
-                          from_environment ? " (from RESNET_CPU_ISA)" : "", fmt::join(isas, ", ")));
+              fmt::format("instruction set '{}'{} is not available in {}; this build and processor have {}",
+                          name, from_environment ? " (from RESNET_CPU_ISA)" : "", to_string(precision),
+                          fmt::join(isas, ", ")));
 }
 
 // The input size that the model's own preprocessing gives a square picture.
@@ -95,7 +96,7 @@ SessionOptions resolve_options(const Model& model, SessionOptions options, const
   }
   options.device = backend.device;
   options.backend = backend.name;
-  options.isa = resolve_isa(options.isa, backend);
+  options.isa = resolve_isa(options.isa, backend, *options.precision);
   options.threads = resolve_thread_count(options.threads);
   return options;
 }

@@ -205,11 +205,11 @@ std::string case_name(const testing::TestParamInfo<std::tuple<std::string_view, 
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryIsa, DirectConvTest,
-                         testing::Combine(testing::ValuesIn(cpu::available_isas()),
+                         testing::Combine(testing::ValuesIn(cpu::available_isas(Precision::fp32)),
                                           testing::ValuesIn(kDirectCases)),
                          case_name);
 INSTANTIATE_TEST_SUITE_P(EveryIsa, WinogradConvTest,
-                         testing::Combine(testing::ValuesIn(cpu::available_isas()),
+                         testing::Combine(testing::ValuesIn(cpu::available_isas(Precision::fp32)),
                                           testing::ValuesIn(kWinogradCases)),
                          case_name);
 

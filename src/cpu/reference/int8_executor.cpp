@@ -192,12 +192,11 @@ class Int8Executable final : public Executable {
       parallel_for(self_.options_.threads, dims.n * 3, [&](std::int64_t first, std::int64_t last) {
         for (std::int64_t p = first; p < last; ++p) {
           const auto c = static_cast<std::size_t>(p % 3);
-          const auto mean = static_cast<double>(self_.preprocess_.mean[c]),
-                     std = static_cast<double>(self_.preprocess_.std[c]);
-          const double centre = std::nearbyint(255.0 * mean);
+          const float mean = self_.preprocess_.mean[c], std = self_.preprocess_.std[c];
+          const auto centre = static_cast<std::int32_t>(std::nearbyint(255.0 * static_cast<double>(mean)));
           for (std::int64_t i = p * plane; i < (p + 1) * plane; ++i) {
-            const double pixel = std::nearbyint((static_cast<double>(input[i]) * std + mean) * 255.0);
-            out[i] = static_cast<std::int16_t>(std::clamp(pixel, 0.0, 255.0) - centre);
+            const std::int32_t pixel = round_to_range((input[i] * std + mean) * 255.0f, kUnsignedRange);
+            out[i] = static_cast<std::int16_t>(pixel - centre);
           }
         }
       });

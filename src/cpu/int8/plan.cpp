@@ -1,0 +1,265 @@
+#include "cpu/int8/plan.hpp"
+
+#include "cpu/isa.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace resnet::cpu::int8 {
+namespace {
+
+constexpr int kRelu = 2, kMaxPool = 3;
+
+int stem_side(int side) {
+  return (side - 1) / 2 + 1;
+}  // 7x7, stride 2, padding 3 and 3x3, stride 2, padding 1 alike
+
+class Builder {
+ public:
+  Builder(const Architecture& architecture, const PackedLayers& layers, const KernelTable& kernels,
+          const PlanOptions& options, const Shape& input)
+      : architecture_(architecture),
+        layers_(layers),
+        k_(kernels),
+        options_(options),
+        n_(static_cast<int>(input[0])),
+        h_(static_cast<int>(input[2])),
+        w_(static_cast<int>(input[3])),
+        l2_(l2_cache_bytes()) {}
+
+  // Twice over: once to learn the sizes of the slots, once with memory behind them.
+  RunPlan build() {
+    add_all();
+    std::size_t floats = 0;
+    for (const Slot& slot : slots_) floats += floats_of(slot);
+    RunPlan plan;
+    plan.memory = Arena(floats);
+    for (Slot& slot : slots_) slot.data = reinterpret_cast<std::byte*>(plan.memory.take(floats_of(slot)));
+    steps_.clear();
+    add_all();
+    plan.steps = std::move(steps_);
+    return plan;
+  }
+
+ private:
+  // a, b, c hold activations; `scratch` what lives within one step; `pooled` the head's.
+  enum SlotName { a, b, c, scratch, pooled, kSlots };
+  struct Slot {
+    std::size_t bytes = 0;
+    std::byte* data = nullptr;
+  };
+
+  static std::size_t floats_of(const Slot& slot) {
+    return Arena::padded((slot.bytes + kSlackBytes) / sizeof(float));
+  }
+
+  std::byte* reserve(SlotName slot, std::size_t bytes) {
+    slots_[slot].bytes = std::max(slots_[slot].bytes, bytes);
+    return slots_[slot].data;
+  }
+
+  Activation activation(SlotName slot, int n, int channels, int h, int w, int halo) {
+    const int padded = padded_channels(channels);
+    const std::size_t elements =
+        static_cast<std::size_t>(n) * padded * (h + 2 * halo) * (w + 2 * halo);
+    return {reserve(slot, elements * k_.element_bytes), n, padded, h, w, halo};
+  }
+
+  using Body = std::function<void(const Team&, const Call&)>;
+  void add(int module, std::string layer, std::string kernel, std::int64_t macs, Body body) {
+    steps_.push_back({module, std::move(layer), std::move(kernel), macs, {}, std::move(body)});
+  }
+
+  int input_halo(int module) const {
+    const bool block = module < options_.end && module > kMaxPool && module != architecture_.head();
+    return block ? layers_.blocks[module].path.front().spec.padding : 0;
+  }
+
+  void add_all() {
+    int module = options_.begin;
+    Activation x;
+    float scale = layers_.input_scale;
+    if (module == 0) {
+      x = add_stem();
+      module = kMaxPool + 1;
+      scale = layers_.stem.output_scale;
+    } else {
+      x = add_input(module);
+    }
+    slot_ = a;
+    for (; module < options_.end; ++module) {
+      if (module == architecture_.head()) {
+        add_head(module, x);
+        return;
+      }
+      x = add_block(module, x);
+      scale = layers_.blocks[module].path.back().output_scale;
+      if (options_.every_module) add_module_output(module, x, scale);
+    }
+    const int last = options_.end - 1, channels = architecture_.modules()[last].out_channels;
+    add(last, "output", "from_blocked", 0,
+        [k = &k_, x, channels, scale](const Team& team, const Call& call) {
+          k->from_blocked(x, channels, scale, call.output, team.rank(), team.size());
+        });
+  }
+
+  Activation add_input(int module) {
+    const int channels = architecture_.modules()[module].in_channels;
+    const Activation x = activation(a, n_, channels, h_, w_, input_halo(module));
+    add(module, "input", "to_blocked", 0,
+        [k = &k_, x, channels, scale = layers_.input_scale](const Team& team, const Call& call) {
+          k->zero_halo(x, team.rank(), team.size());
+          k->to_blocked(call.input, channels, scale, x, team.rank(), team.size());
+        });
+    return x;
+  }
+
+  void add_module_output(int module, const Activation& x, float scale) {
+    const int channels = architecture_.modules()[module].out_channels;
+    add(module, "", "from_blocked", 0,
+        [k = &k_, x, channels, scale, to = options_.module_output](const Team& team, const Call&) {
+          k->from_blocked(x, channels, scale, to, team.rank(), team.size());
+        });
+  }
+
+  Activation add_stem() {
+    const bool fused = !options_.every_module;
+    const int channels = layers_.stem.spec.out_channels;
+    const int conv_h = stem_side(h_), conv_w = stem_side(w_);
+    const auto aligned = [](std::size_t bytes) { return (bytes + kBlock - 1) / kBlock * kBlock; };
+    const std::size_t image_bytes = aligned(n_ * k_.stem_image_bytes(h_, w_));
+    const std::size_t member_bytes = aligned(k_.stem_scratch_bytes(w_, channels));
+    std::byte* memory = reserve(scratch, image_bytes + member_bytes * options_.threads);
+    auto* image = reinterpret_cast<std::uint8_t*>(memory);
+    add(0, "input", "stem_input", 0,
+        [k = &k_, n = n_, h = h_, w = w_, rule = layers_.pixels, image](const Team& team, const Call& call) {
+          k->stem_input(call.input, n, h, w, rule, image, team.rank(), team.size());
+        });
+
+    const Activation pooled_out =
+        activation(a, n_, channels, stem_side(conv_h), stem_side(conv_w), input_halo(kMaxPool + 1));
+    const Activation out = fused ? pooled_out : activation(b, n_, channels, conv_h, conv_w, 0);
+    const StemArgs args{.image = image,
+                        .n = n_,
+                        .h = h_,
+                        .w = w_,
+                        .weights = layers_.stem.weights,
+                        .requantize = {.bias = layers_.stem.bias, .multiplier = layers_.stem.multiplier},
+                        .out = out,
+                        .pooled = fused};
+    add(fused ? kMaxPool : kRelu, fused ? "stem" : "conv1", kernel_name(layers_.stem.spec) + (fused ? "_pool" : ""),
+        n_ * architecture_.macs(0, h_, w_),
+        [k = &k_, args, members = memory + image_bytes, member_bytes](const Team& team, const Call&) {
+          k->zero_halo(args.out, team.rank(), team.size());
+          StemArgs mine = args;
+          mine.scratch = members + member_bytes * team.rank();
+          k->stem(mine, team.rank(), team.size());
+        });
+    if (fused) return out;
+    add_module_output(kRelu, out, layers_.stem.output_scale);
+    add(kMaxPool, "maxpool", "max_pool", 0, [k = &k_, out, pooled_out](const Team& team, const Call&) {
+      k->zero_halo(pooled_out, team.rank(), team.size());
+      k->max_pool(out, pooled_out, team.rank(), team.size());
+    });
+    add_module_output(kMaxPool, pooled_out, layers_.stem.output_scale);
+    return pooled_out;
+  }
+
+  // x lies in slot s; p and q are the other two.
+  //   basic:       conv1 s→p, (shortcut s→q), conv2 p + (x in s | shortcut in q) → (q | s)
+  //   bottleneck:  conv1 s→p, conv2 p→q, (shortcut s→p), conv3 q + (x in s | shortcut in p) → (p | s)
+  Activation add_block(int module, const Activation& x) {
+    const Block& block = layers_.blocks[module];
+    const SlotName s = slot_, p = s == a ? b : a, q = s == c ? b : c;
+    const bool bottleneck = block.path.size() == 3;
+
+    Activation t = add_conv(module, block.path[0], x, p, block.path[1].spec.padding, nullptr);
+    if (bottleneck) t = add_conv(module, block.path[1], t, q, 0, nullptr);
+    Activation residual = x;
+    for (const Layer& shortcut : block.shortcut)
+      residual = add_conv(module, shortcut, x, bottleneck ? p : q, 0, nullptr, true);
+    slot_ = !block.shortcut.empty() ? s : bottleneck ? p : q;
+    const Requantize last{.residual = residual, .residual_multiplier = block.residual_multiplier};
+    return add_conv(module, block.path.back(), t, slot_, input_halo(module + 1), &last);
+  }
+
+  std::string kernel_name(const ConvSpec& spec) const {
+    return fmt::format("{}_{}x{}{}", k_.conv_kernel, spec.kernel, spec.kernel, spec.stride == 2 ? "_s2" : "");
+  }
+
+  Activation add_conv(int module, const Layer& layer, const Activation& in, SlotName to, int halo,
+                      const Requantize* residual, bool is_signed = false) {
+    const ConvSpec& spec = layer.spec;
+    const auto out_side = [&](int side) { return (side + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
+    Activation out = activation(to, in.n, spec.out_channels, out_side(in.h), out_side(in.w), halo);
+    out.is_signed = is_signed;
+    Requantize requantize = residual != nullptr ? *residual : Requantize{};
+    requantize.bias = layer.bias, requantize.multiplier = layer.multiplier;
+    const std::int64_t macs = static_cast<std::int64_t>(out.n) * out.h * out.w * spec.out_channels *
+                              spec.in_channels * spec.kernel * spec.kernel;
+    const bool subsampled = spec.kernel == 1 && spec.stride == 2;
+    const Activation from = subsampled ? activation(scratch, in.n, in.c, out.h, out.w, 0) : in;
+    const ConvArgs args{.in = from,
+                        .out = out,
+                        .weights = layer.weights,
+                        .kernel = spec.kernel,
+                        .stride = subsampled ? 1 : spec.stride,
+                        .padding = spec.padding,
+                        .requantize = requantize,
+                        .l2_bytes = l2_};
+    add(module, spec.conv, kernel_name(spec), macs,
+        [k = &k_, args, in, subsampled](const Team& team, const Call&) {
+          k->zero_halo(args.out, team.rank(), team.size());
+          if (subsampled) {
+            k->subsample(in, args.in, team.rank(), team.size());
+            team.barrier();
+          }
+          deal(team, [&](int unit, int units) { k->conv(args, unit, units); });
+        });
+    return out;
+  }
+
+  void add_head(int module, const Activation& x) {
+    // Images become the pixels of one row, so that a batch shares every weight it loads.
+    const Activation means = activation(pooled, 1, x.c, 1, x.n, 0);
+    const float multiplier = static_cast<float>(static_cast<double>(layers_.pool_multiplier) /
+                                                (static_cast<double>(x.h) * x.w));
+    add(module, "avgpool", "global_average_pool", 0,
+        [k = &k_, x, means, multiplier](const Team& team, const Call&) {
+          k->global_average_pool(x, multiplier, means, team.rank(), team.size());
+        });
+    const FullyConnectedArgs args{.in = means,
+                                  .outputs = architecture_.classes(),
+                                  .weights = layers_.head.weights,
+                                  .bias = layers_.head.bias,
+                                  .multiplier = layers_.head.multiplier};
+    add(module, "fc", "fully_connected", static_cast<std::int64_t>(x.n) * x.c * args.outputs,
+        [k = &k_, args](const Team& team, const Call& call) {
+          FullyConnectedArgs mine = args;
+          mine.out = call.output;
+          k->fully_connected(mine, team.rank(), team.size());
+        });
+  }
+
+  const Architecture& architecture_;
+  const PackedLayers& layers_;
+  const KernelTable& k_;
+  const PlanOptions& options_;
+  int n_, h_, w_;
+  std::size_t l2_;
+  std::array<Slot, kSlots> slots_;
+  SlotName slot_ = a;  // where the current activation lies
+  std::vector<Step> steps_;
+};
+
+}  // namespace
+
+RunPlan make_plan(const Architecture& architecture, const PackedLayers& layers, const KernelTable& kernels,
+                  const PlanOptions& options, const Shape& input) {
+  return Builder(architecture, layers, kernels, options, input).build();
+}
+
+}  // namespace resnet::cpu::int8
