@@ -120,7 +120,7 @@ int run_bench(const BenchArguments& args) {
                 .batch = args.measure.batch,
                 .measurement = measure(session, args.measure)};
   if (args.measure.layers && !args.json && !session.isa().empty()) {
-    report.roof_gflops = cpu::measure_fma_gflops(session.isa(), session.threads());
+    report.roof_gflops = cpu::measure_roof(*session.options().precision, session.isa(), session.threads());
   }
   if (args.json) {
     print_json(report_json(session, report));

@@ -7,19 +7,20 @@
 
 namespace resnet::cpu {
 
-double measure_fma_gflops(std::string_view isa, int threads) {
+double measure_roof(Precision precision, std::string_view isa, int threads) {
   using Clock = std::chrono::steady_clock;
   constexpr std::int64_t kIterations = 200'000;
   constexpr int kRounds = 25;
-  const KernelTable& table = kernels_for(isa);
+  const auto operations_of = precision == Precision::int8 ? int8_kernels_for(isa).multiply_add_operations
+                                                          : kernels_for(isa).fma_operations;
   std::int64_t best_ns = 0;  // rank 0's alone
   double operations = 0;
   ThreadPool::shared().run(threads, [&](const Team& team) {
-    table.fma_operations(kIterations);  // lets the clock settle
+    operations_of(kIterations);  // lets the clock settle
     for (int round = 0; round < kRounds; ++round) {
       team.barrier();
       const auto start = Clock::now();
-      const double done = table.fma_operations(kIterations);
+      const double done = operations_of(kIterations);
       team.barrier();
       const std::int64_t ns = std::chrono::nanoseconds(Clock::now() - start).count();
       if (team.rank() == 0) {

@@ -3,10 +3,13 @@
 
 #include <string_view>
 
+#include <resnet/precision.hpp>
+
 namespace resnet::cpu {
 
-// Measures fp32 multiply-adds from registers, the most that any kernel can reach, on one of available_isas()
-// and `threads` threads, in GFLOP/s. Takes a fraction of a second. Throws Error{device_unavailable}.
-double measure_fma_gflops(std::string_view isa, int threads);
+// Measures multiply-adds from registers at a precision (fp32 or int8), the most that any kernel can reach, on one
+// of available_isas() and `threads` threads, in billions of operations a second. Takes a fraction of a second.
+// Throws Error{device_unavailable}.
+double measure_roof(Precision precision, std::string_view isa, int threads);
 
 }  // namespace resnet::cpu

@@ -305,6 +305,17 @@ void stem(const StemArgs& a, int rank, int size) {
   generic::stem_with<S, kStemDepth, stem_products>(a, rank, size);
 }
 
+double multiply_add_operations(std::int64_t iterations) {
+  const TileRegisters registers(kTileRows);
+  for (std::int64_t k = 0; k < iterations; ++k) {
+    TILE_PRODUCT(0, 4, 6);
+    TILE_PRODUCT(1, 4, 7);
+    TILE_PRODUCT(2, 5, 6);
+    TILE_PRODUCT(3, 5, 7);
+  }
+  return 2.0 * kPair * kPairChannels * kBlock * static_cast<double>(iterations);
+}
+
 constexpr KernelTable make_table() {
   KernelTable table = generic::make_table<S>("amx", "tdpbusd");
   table.packed_stem_bytes = generic::packed_stem_bytes<S, kStemDepth>;
@@ -312,6 +323,7 @@ constexpr KernelTable make_table() {
   table.conv = conv;
   table.stem_scratch_bytes = generic::stem_scratch_bytes<S, kStemDepth>;
   table.stem = stem;
+  table.multiply_add_operations = multiply_add_operations;
   return table;
 }
 

@@ -34,15 +34,16 @@ struct Avx2 {
   static RESNET_INLINE WeightVec load_weight(const Weight* p) {
     return _mm256_load_si256(reinterpret_cast<const __m256i*>(p));
   }
-  // Spelled out: left to itself GCC folds the weights' loads into the multiplications and reads them once for
-  // every pixel.
+  // Spelled out: left to itself GCC reads the weights once for every pixel, and sums products of several k
+  // before it adds them to the accumulators, for which there are not enough registers.
   template <int>
   static RESNET_INLINE Vec dot(Vec acc, Input x, WeightVec w) {
     Vec products;
-    asm("vpmaddwd %2, %1, %0" : "=x"(products) : "x"(x), "x"(w));
-    return _mm256_add_epi32(acc, products);
+    asm("vpmaddwd %3, %2, %1\n\tvpaddd %1, %0, %0" : "+x"(acc), "=&x"(products) : "x"(x), "x"(w));
+    return acc;
   }
 
+  static RESNET_INLINE void keep(Vec& v) { asm volatile("" : "+x"(v)); }
   static RESNET_INLINE Float to_float(Vec v) { return _mm256_cvtepi32_ps(v); }
   static RESNET_INLINE Vec bits(Float f) { return _mm256_castps_si256(f); }
   static RESNET_INLINE Float from_bits(Vec v) { return _mm256_castsi256_ps(v); }

@@ -40,6 +40,7 @@ struct Avx512Vnni {
     return acc;
   }
 
+  static RESNET_INLINE void keep(Vec& v) { asm volatile("" : "+v"(v)); }
   static RESNET_INLINE Float to_float(Vec v) { return _mm512_cvtepi32_ps(v); }
   static RESNET_INLINE Vec bits(Float f) { return _mm512_castps_si512(f); }
   static RESNET_INLINE Float from_bits(Vec v) { return _mm512_castsi512_ps(v); }

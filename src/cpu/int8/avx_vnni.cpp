@@ -39,6 +39,7 @@ struct AvxVnni {
     return acc;
   }
 
+  static RESNET_INLINE void keep(Vec& v) { asm volatile("" : "+x"(v)); }
   static RESNET_INLINE Float to_float(Vec v) { return _mm256_cvtepi32_ps(v); }
   static RESNET_INLINE Vec bits(Float f) { return _mm256_castps_si256(f); }
   static RESNET_INLINE Float from_bits(Vec v) { return _mm256_castsi256_ps(v); }

@@ -109,6 +109,9 @@ struct KernelTable {
   void (*to_blocked)(const float* nchw, int channels, float scale, const Activation& out, int rank, int size);
   void (*from_blocked)(const Activation& in, int channels, float scale, float* nchw, int rank, int size);
   void (*zero_halo)(const Activation& a, int rank, int size);
+
+  // Runs `iterations` rounds of independent multiply-adds; returns the operations done. For the roof.
+  double (*multiply_add_operations)(std::int64_t iterations);
 };
 
 // The instruction sets of this build; null where the build has none such.

@@ -17,6 +17,7 @@ struct Neon {
   static int channel(int position) { return position; }
 
   static RESNET_INLINE Vec load(const std::int32_t* p) { return vld1q_s32(p); }
+  static RESNET_INLINE void keep(Vec& v) { asm volatile("" : "+w"(v)); }
   static RESNET_INLINE Float to_float(Vec v) { return vcvtq_f32_s32(v); }
   static RESNET_INLINE Vec bits(Float f) { return vreinterpretq_s32_f32(f); }
   static RESNET_INLINE Float from_bits(Vec v) { return vreinterpretq_f32_s32(v); }

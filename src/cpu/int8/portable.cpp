@@ -31,6 +31,7 @@ struct Portable {
     return acc + w * x;
   }
 
+  static RESNET_INLINE void keep(Vec& v) { asm volatile("" : "+m"(v)); }
   static RESNET_INLINE Float to_float(Vec v) { return __builtin_convertvector(v, Float); }
   static RESNET_INLINE Vec bits(Float f) { return reinterpret_cast<Vec>(f); }
   static RESNET_INLINE Float from_bits(Vec v) { return reinterpret_cast<Float>(v); }
