@@ -69,6 +69,8 @@ struct PixelTile {
   std::int32_t residual[kTileRows];
 };
 
+enum class Shortcut { none, of_unsigned, of_signed };
+
 // Accumulators of a pair that still have to become steps.
 struct Pending {
   TileLoop<S> loop;
@@ -76,17 +78,48 @@ struct Pending {
   const PixelTile* tiles = nullptr;
   S::Element* out = nullptr;
   const S::Element* residual = nullptr;
-  int next = 0, end = 0;
+  unsigned next = 0, end = 0;
 
-  RESNET_INLINE void finish(int count) {
-    const int stop = next + count < end ? next + count : end;
-    for (; next < stop; ++next) {
-      const PixelTile& tile = tiles[next / kTileRows];
-      const int row = next % kTileRows;
-      if (tile.out[row] < 0) continue;
-      S::Vec sums[1][2] = {{S::load(acc + next * kPairChannels), S::load(acc + next * kPairChannels + S::kLanes)}};
-      generic::ToSteps<S>::apply<1>(loop, sums, out + tile.out[row],
-                                    residual == nullptr ? nullptr : residual + tile.residual[row]);
+  RESNET_INLINE void finish(unsigned count) {
+    const unsigned stop = next + count < end ? next + count : end;
+    if (next == stop) return;
+    if (residual == nullptr) {
+      if (loop.out_signed) {
+        rows<Shortcut::none, true>(stop);
+      } else {
+        rows<Shortcut::none, false>(stop);
+      }
+    } else if (loop.residual_signed) {
+      rows<Shortcut::of_signed, false>(stop);
+    } else {
+      rows<Shortcut::of_unsigned, false>(stop);
+    }
+    next = stop;
+  }
+
+ private:
+  // generic::ToSteps of one pixel after the other, with what does not change in registers.
+  template <Shortcut Kind, bool Signed>
+  RESNET_INLINE void rows(unsigned stop) const {
+    const S::Float m0 = S::load_float(loop.multiplier), m1 = S::load_float(loop.multiplier + S::kLanes);
+    const S::Float scale = S::set_float(loop.residual_multiplier);
+    const std::int32_t* sums = acc;
+    S::Element* const to = out;
+    const S::Element* const shortcut = residual;
+    for (unsigned at = next; at < stop; ++at) {
+      const PixelTile& tile = tiles[at / kTileRows];
+      const std::int32_t offset = tile.out[at % kTileRows];
+      if (offset < 0) continue;
+      S::Float x0 = S::mul(S::to_float(S::load(sums + at * kPairChannels)), m0);
+      S::Float x1 = S::mul(S::to_float(S::load(sums + at * kPairChannels + S::kLanes)), m1);
+      if constexpr (Kind != Shortcut::none) {
+        S::Vec r[2];
+        S::load_residual(shortcut + tile.residual[at % kTileRows], Kind == Shortcut::of_signed, r);
+        x0 = S::add(x0, S::mul(S::to_float(r[0]), scale));
+        x1 = S::add(x1, S::mul(S::to_float(r[1]), scale));
+      }
+      const S::Vec q[2] = {S::round(x0), S::round(x1)};
+      S::store(to + offset, q, Signed);
     }
   }
 };
@@ -105,7 +138,7 @@ class Multiplier {
     const int pairs = (count + 1) / 2, lines = (kPieceBytes / 64 + pairs - 1) / pairs;
     for (int t = 0; t < count; t += 2) {
       const bool two = t + 1 < count;
-      const int slice = (kPair + pieces_ - 1) / pieces_;
+      const auto slice = static_cast<unsigned>((kPair + pieces_ - 1) / pieces_);
       const S::Weight* next = weights + static_cast<std::ptrdiff_t>(pieces_) * kPieceBytes +
                               static_cast<std::ptrdiff_t>(t / 2) * lines * 64;
       if (two) {
@@ -128,7 +161,7 @@ class Multiplier {
                   .tiles = tiles + t,
                   .out = out,
                   .residual = residual,
-                  .end = two ? kPair : kTileRows};
+                  .end = static_cast<unsigned>(two ? kPair : kTileRows)};
     }
   }
 
@@ -137,7 +170,7 @@ class Multiplier {
  private:
   template <bool Two>
   RESNET_INLINE void products(const TileLoop<S>& loop, const PixelTile* tiles, const S::Weight* w,
-                              const S::Weight* next, int lines, int slice) {
+                              const S::Weight* next, int lines, unsigned slice) {
     // Every row of an accumulator starts as the bias.
     TILE_LOAD(0, loop.bias, 0);
     TILE_LOAD(1, loop.bias + S::kLanes, 0);
@@ -265,7 +298,8 @@ void conv(const ConvArgs& a, int rank, int size) {
                              .residual_multiplier = a.requantize.residual_multiplier,
                              .residual_signed = residual.is_signed,
                              .out_signed = a.out.is_signed};
-      multiplier.run(loop, tiles, count, static_cast<const S::Weight*>(a.weights) + oc_tile * tile_weights,
+      multiplier.run(loop, tiles, count,
+                     static_cast<const S::Weight*>(a.weights) + oc_tile * tile_weights,
                      static_cast<S::Element*>(a.out.data) + out.plane * oc_block + oc_lane,
                      residual.data == nullptr
                          ? nullptr

@@ -3,9 +3,7 @@
 // that have it, each of which names the struct anew, so that their code stays apart.
 #pragma once
 
-#include "cpu/int8/generic/micro_kernel.hpp"
-
-#include <immintrin.h>
+#include "cpu/int8/x86_bytes.hpp"
 
 namespace resnet::cpu::int8 {
 
@@ -17,6 +15,7 @@ struct Avx512Vnni {
   using Float = __m512;
   using Input = __m512i;
   using WeightVec = __m512i;
+  using Bytes = __m512i;
   static constexpr int kLanes = 16, kTilePixels = 14, kTileVectors = 2, kGroup = 4, kSteps = 1,
                        kInputOffset = 0;
   // VPACKSSDW packs within quarters of 128 bits: 4 channels of each vector in turn.
@@ -52,9 +51,15 @@ struct Avx512Vnni {
   static RESNET_INLINE Vec round(Float x) { return _mm512_cvtps_epi32(x); }
   static RESNET_INLINE void load_residual(const Element* p, bool is_signed, Vec (&r)[kTileVectors]) {
     const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
-    const __m512i words = is_signed ? _mm512_cvtepi8_epi16(bytes) : _mm512_cvtepu8_epi16(bytes);
-    r[0] = _mm512_srai_epi32(_mm512_unpacklo_epi16(words, words), 16);
-    r[1] = _mm512_srai_epi32(_mm512_unpackhi_epi16(words, words), 16);
+    if (is_signed) {
+      const __m512i words = _mm512_cvtepi8_epi16(bytes);
+      r[0] = _mm512_srai_epi32(_mm512_unpacklo_epi16(words, words), 16);
+      r[1] = _mm512_srai_epi32(_mm512_unpackhi_epi16(words, words), 16);
+    } else {
+      const __m512i words = _mm512_cvtepu8_epi16(bytes), zero = _mm512_setzero_si512();
+      r[0] = _mm512_unpacklo_epi16(words, zero);
+      r[1] = _mm512_unpackhi_epi16(words, zero);
+    }
   }
   static RESNET_INLINE void store(Element* p, const Vec (&q)[kTileVectors], bool is_signed) {
     const __m512i words = _mm512_packs_epi32(q[0], q[1]);
@@ -64,6 +69,19 @@ struct Avx512Vnni {
         _mm512_castsi512_si256(_mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 0, 2, 4, 6), packed));
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
                         is_signed ? _mm256_max_epi8(bytes, _mm256_set1_epi8(-127)) : bytes);
+  }
+
+  static RESNET_INLINE Bytes load_bytes(const void* p) { return _mm512_loadu_si512(p); }
+  static RESNET_INLINE void store_bytes(void* p, Bytes b) { _mm512_storeu_si512(p, b); }
+  static RESNET_INLINE Bytes max(Bytes a, Bytes b) { return _mm512_max_epu8(a, b); }
+  static RESNET_INLINE void to_pixels(const float* x, float mean, float std, std::uint8_t* out) {
+    const Float scaled = mul(add(mul(_mm512_loadu_ps(x), set_float(std)), set_float(mean)), set_float(255));
+    // The second operand where the first is NaN.
+    const Vec p = round(_mm512_min_ps(_mm512_max_ps(scaled, set_float(0)), set_float(255)));
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(p));
+  }
+  static RESNET_INLINE void interleave(const std::uint8_t (&planes)[3][16], std::uint8_t* out) {
+    interleave_pixels<Avx512Vnni>(planes, out);
   }
 };
 

@@ -13,6 +13,7 @@ struct Neon {
   using Element = std::uint8_t;
   using Vec = int32x4_t;
   using Float = float32x4_t;
+  using Bytes = uint8x16_t;
   static constexpr int kLanes = 4, kTilePixels = 5, kTileVectors = 4;
   static int channel(int position) { return position; }
 
@@ -49,6 +50,21 @@ struct Neon {
     } else {
       vst1q_u8(p, vcombine_u8(vqmovun_s16(low), vqmovun_s16(high)));
     }
+  }
+
+  static RESNET_INLINE Bytes load_bytes(const void* p) { return vld1q_u8(static_cast<const std::uint8_t*>(p)); }
+  static RESNET_INLINE void store_bytes(void* p, Bytes b) { vst1q_u8(static_cast<std::uint8_t*>(p), b); }
+  static RESNET_INLINE Bytes max(Bytes a, Bytes b) { return vmaxq_u8(a, b); }
+  static RESNET_INLINE void to_pixels(const float* x, float mean, float std, std::uint8_t* out) {
+    Vec p[4];
+    for (int i = 0; i < 4; ++i) {
+      const Float scaled = mul(add(mul(vld1q_f32(x + 4 * i), set_float(std)), set_float(mean)), set_float(255));
+      p[i] = round(vmaxnmq_f32(scaled, set_float(0)));  // the number where one is NaN
+    }
+    store(out, p, false);
+  }
+  static RESNET_INLINE void interleave(const std::uint8_t (&planes)[3][16], std::uint8_t* out) {
+    vst3q_u8(out, {{vld1q_u8(planes[0]), vld1q_u8(planes[1]), vld1q_u8(planes[2])}});
   }
 };
 

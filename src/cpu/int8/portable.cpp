@@ -12,7 +12,8 @@ struct Portable {
   using Weight = std::int8_t;
   typedef std::int32_t Vec __attribute__((vector_size(16)));
   typedef float Float __attribute__((vector_size(16)));
-  typedef std::int8_t Bytes __attribute__((vector_size(4)));
+  typedef std::int8_t FourBytes __attribute__((vector_size(4)));
+  typedef std::uint8_t Bytes __attribute__((vector_size(16)));
   using Input = std::int32_t;
   using WeightVec = Vec;
   static constexpr int kLanes = 4, kTilePixels = 4, kTileVectors = 2, kGroup = 1, kSteps = 1, kInputOffset = 0;
@@ -21,7 +22,7 @@ struct Portable {
   static RESNET_INLINE Vec load(const std::int32_t* p) { return *reinterpret_cast<const Vec*>(p); }
   static RESNET_INLINE Input load_input(const Element* p) { return *p; }
   static RESNET_INLINE Vec widen(const void* p) {
-    Bytes bytes;
+    FourBytes bytes;
     std::memcpy(&bytes, p, sizeof(bytes));
     return __builtin_convertvector(bytes, Vec);
   }
@@ -61,6 +62,25 @@ struct Portable {
         const std::int32_t x = q[v][i];
         p[v * kLanes + i] = static_cast<Element>(x < low ? low : x > high ? high : x);
       }
+    }
+  }
+
+  static RESNET_INLINE Bytes load_bytes(const void* p) {
+    Bytes bytes;
+    std::memcpy(&bytes, p, sizeof(bytes));
+    return bytes;
+  }
+  static RESNET_INLINE void store_bytes(void* p, Bytes b) { std::memcpy(p, &b, sizeof(b)); }
+  static RESNET_INLINE Bytes max(Bytes a, Bytes b) { return a > b ? a : b; }
+  static RESNET_INLINE void to_pixels(const float* x, float mean, float std, std::uint8_t* out) {
+    for (int i = 0; i < 16; ++i) {
+      const float p = generic::round_to_range<Portable>((x[i] * std + mean) * 255.0f, 0.0f, 255.0f);
+      out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(p));
+    }
+  }
+  static RESNET_INLINE void interleave(const std::uint8_t (&planes)[3][16], std::uint8_t* out) {
+    for (int i = 0; i < 16; ++i) {
+      for (int c = 0; c < 3; ++c) *out++ = planes[c][i];
     }
   }
 };

@@ -20,17 +20,24 @@ template <class S>
 RESNET_INLINE void max_pool_row(const typename S::Element* const (&rows)[3], int in_w, int out_w,
                                 typename S::Element* out) {
   using Element = typename S::Element;
-  for (int x = 0; x < out_w; ++x) {
-    Element best[kBlock] = {};  // what is pooled is not negative
-    for (const Element* row : rows) {
-      if (row == nullptr) continue;
-      for (int column = 2 * x - 1; column <= 2 * x + 1; ++column) {
-        if (column < 0 || column >= in_w) continue;
-        const Element* from = row + static_cast<std::ptrdiff_t>(column) * kBlock;
-        for (int i = 0; i < kBlock; ++i) best[i] = from[i] > best[i] ? from[i] : best[i];
-      }
+  using Bytes = typename S::Bytes;
+  constexpr int kLanes = sizeof(Bytes) / sizeof(Element);
+  // Rows outside repeat the middle one, which changes no maximum; so do columns.
+  const Element* middle = rows[1];
+  const Element* above = rows[0] != nullptr ? rows[0] : middle;
+  const Element* below = rows[2] != nullptr ? rows[2] : middle;
+  for (int lane = 0; lane < kBlock; lane += kLanes) {
+    const auto column = [&](int x) __attribute__((always_inline)) {
+      const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(x) * kBlock + lane;
+      return S::max(S::max(S::load_bytes(above + at), S::load_bytes(below + at)), S::load_bytes(middle + at));
+    };
+    Bytes left = column(0);
+    for (int x = 0; x < out_w; ++x) {
+      const Bytes right = column(2 * x + 1 < in_w ? 2 * x + 1 : 2 * x);
+      S::store_bytes(out + static_cast<std::ptrdiff_t>(x) * kBlock + lane,
+                     S::max(S::max(left, right), column(2 * x)));
+      left = right;
     }
-    std::memcpy(out + static_cast<std::ptrdiff_t>(x) * kBlock, best, sizeof(best));
   }
 }
 

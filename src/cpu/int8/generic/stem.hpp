@@ -15,6 +15,7 @@ namespace resnet::cpu::int8::generic {
 
 inline constexpr int kStemKernel = 7, kStemPadding = 3, kStemInputs = 3;
 inline constexpr int kWindowRow = kStemKernel * kStemInputs;  // bytes
+inline constexpr int kWindowCopy = 32;
 inline constexpr int kStemK = kStemKernel * kWindowRow;
 
 // K padded to whole loads.
@@ -34,14 +35,6 @@ RESNET_INLINE std::ptrdiff_t stem_row_bytes(int w) {
 template <class S>
 std::size_t stem_image_bytes(int h, int w) {
   return static_cast<std::size_t>(stem_row_bytes<S>(w)) * (h + 2 * kStemPadding) + kBlock;
-}
-
-// 16 pixels of a plane: rne((x ⊗ std ⊕ mean) ⊗ 255), clamped.
-template <class S>
-RESNET_INLINE void to_pixels(const float* x, float mean, float std, std::uint8_t* out) {
-  float p[16];
-  for (int i = 0; i < 16; ++i) p[i] = round_to_range<S>((x[i] * std + mean) * 255.0f, 0.0f, 255.0f);
-  for (int i = 0; i < 16; ++i) out[i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(p[i]));
 }
 
 template <class S>
@@ -78,12 +71,12 @@ void stem_input(const float* nchw, int n, int h, int w, const PixelRule& rule, s
           for (int i = 0; i < count; ++i) last[i] = values[i];
           values = last;
         }
-        to_pixels<S>(values, rule.mean[c], rule.std[c], pixels[c]);
+        S::to_pixels(values, rule.mean[c], rule.std[c], pixels[c]);
       }
+      std::uint8_t interleaved[kStemInputs * kStep];
       std::uint8_t* at = to + x * kStemInputs;
-      for (int i = 0; i < count; ++i) {
-        for (int c = 0; c < kStemInputs; ++c) *at++ = pixels[c][i];
-      }
+      S::interleave(pixels, count == kStep ? at : interleaved);
+      if (count < kStep) std::memcpy(at, interleaved, static_cast<std::size_t>(count) * kStemInputs);
     }
   }
 }
@@ -133,10 +126,11 @@ void gather_windows(const std::uint8_t* image, std::ptrdiff_t row_bytes, int y, 
     typename S::Element* to = windows + static_cast<std::ptrdiff_t>(x) * Depth;
     const std::uint8_t* from = top + 2 * x * kStemInputs;
     for (int ky = 0; ky < kStemKernel; ++ky) {
+      // A few bytes too many, in whole registers; the next row or pixel writes over them.
       if constexpr (sizeof(*to) == 1) {
-        std::memcpy(to + ky * kWindowRow, from + ky * row_bytes, kWindowRow);
+        std::memcpy(to + ky * kWindowRow, from + ky * row_bytes, kWindowCopy);
       } else {
-        for (int i = 0; i < kWindowRow; ++i) to[ky * kWindowRow + i] = from[ky * row_bytes + i];
+        for (int i = 0; i < kWindowCopy; ++i) to[ky * kWindowRow + i] = from[ky * row_bytes + i];
       }
     }
   }
@@ -145,7 +139,7 @@ void gather_windows(const std::uint8_t* image, std::ptrdiff_t row_bytes, int y, 
 // One row's windows and three rows of the convolution's output.
 template <class S, int Depth>
 std::size_t stem_scratch_bytes(int w, int oc) {
-  return sizeof(typename S::Element) * half<S>(w) * (Depth + 3 * padded_channels(oc));
+  return sizeof(typename S::Element) * (half<S>(w) * (Depth + 3 * padded_channels(oc)) + kBlock);
 }
 
 // Products(args, windows, w, out, block_stride) is stem_products() of the instruction set.
@@ -156,7 +150,7 @@ void stem_with(const StemArgs& a, int rank, int size) {
   const std::ptrdiff_t row_bytes = stem_row_bytes<S>(a.w);
   const Strides<S> out(a.out);
   Element* windows = static_cast<Element*>(a.scratch);
-  Element* ring = windows + static_cast<std::ptrdiff_t>(conv_w) * Depth;
+  Element* ring = windows + static_cast<std::ptrdiff_t>(conv_w) * Depth + kBlock;
   const std::ptrdiff_t ring_block = static_cast<std::ptrdiff_t>(conv_w) * kBlock, ring_row = ring_block * blocks;
 
   const Share<S> share(static_cast<std::int64_t>(a.n) * a.out.h, rank, size);
