@@ -29,6 +29,7 @@ using generic::TileLoop;
 
 constexpr int kTileRows = 16, kPair = 2 * kTileRows, kPairChannels = 32;
 constexpr int kPieceBytes = kBlock * kPairChannels;  // weights of one step of k
+constexpr std::ptrdiff_t kL1Weights = 36 << 10;
 constexpr int kStemPieces = 3, kStemDepth = kStemPieces * kBlock;
 static_assert(kStemDepth >= generic::kStemK && kPairChannels == generic::kTileChannels<S>);
 
@@ -61,12 +62,13 @@ class TileRegisters {
   TileRegisters& operator=(const TileRegisters&) = delete;
 };
 
-// Where the pixels of a tile lie in input, output and residual; the latter two in elements from their base, < 0
-// for a row of the tile that is no pixel, or another tile's.
-struct PixelTile {
-  const S::Element* in;
-  std::int32_t out[kTileRows];
-  std::int32_t residual[kTileRows];
+// Pixel tiles. Where a tile's rows lie in output and residual is told in elements from their base, < 0 for a row
+// that is no pixel, or another tile's.
+struct PixelTiles {
+  static constexpr int kMost = 64;
+  const S::Element* in[kMost];
+  std::int32_t out[kMost * kTileRows];
+  std::int32_t residual[kMost * kTileRows];
 };
 
 enum class Shortcut { none, of_unsigned, of_signed };
@@ -75,13 +77,14 @@ enum class Shortcut { none, of_unsigned, of_signed };
 struct Pending {
   TileLoop<S> loop;
   const std::int32_t* acc = nullptr;
-  const PixelTile* tiles = nullptr;
+  const std::int32_t* out_at = nullptr;  // of each row
+  const std::int32_t* residual_at = nullptr;
   S::Element* out = nullptr;
   const S::Element* residual = nullptr;
-  unsigned next = 0, end = 0;
+  int next = 0, end = 0;
 
-  RESNET_INLINE void finish(unsigned count) {
-    const unsigned stop = next + count < end ? next + count : end;
+  RESNET_INLINE void finish(int count) {
+    const int stop = next + count < end ? next + count : end;
     if (next == stop) return;
     if (residual == nullptr) {
       if (loop.out_signed) {
@@ -100,21 +103,20 @@ struct Pending {
  private:
   // generic::ToSteps of one pixel after the other, with what does not change in registers.
   template <Shortcut Kind, bool Signed>
-  RESNET_INLINE void rows(unsigned stop) const {
+  RESNET_INLINE void rows(int stop) const {
     const S::Float m0 = S::load_float(loop.multiplier), m1 = S::load_float(loop.multiplier + S::kLanes);
     const S::Float scale = S::set_float(loop.residual_multiplier);
-    const std::int32_t* sums = acc;
+    const std::int32_t *sums = acc + next * kPairChannels, *to_at = out_at, *from_at = residual_at;
     S::Element* const to = out;
     const S::Element* const shortcut = residual;
-    for (unsigned at = next; at < stop; ++at) {
-      const PixelTile& tile = tiles[at / kTileRows];
-      const std::int32_t offset = tile.out[at % kTileRows];
+    for (std::ptrdiff_t at = next, last = stop; at < last; ++at, sums += kPairChannels) {
+      const std::int32_t offset = to_at[at];
       if (offset < 0) continue;
-      S::Float x0 = S::mul(S::to_float(S::load(sums + at * kPairChannels)), m0);
-      S::Float x1 = S::mul(S::to_float(S::load(sums + at * kPairChannels + S::kLanes)), m1);
+      S::Float x0 = S::mul(S::to_float(S::load(sums)), m0);
+      S::Float x1 = S::mul(S::to_float(S::load(sums + S::kLanes)), m1);
       if constexpr (Kind != Shortcut::none) {
         S::Vec r[2];
-        S::load_residual(shortcut + tile.residual[at % kTileRows], Kind == Shortcut::of_signed, r);
+        S::load_residual(shortcut + from_at[at], Kind == Shortcut::of_signed, r);
         x0 = S::add(x0, S::mul(S::to_float(r[0]), scale));
         x1 = S::add(x1, S::mul(S::to_float(r[1]), scale));
       }
@@ -129,48 +131,49 @@ class Multiplier {
  public:
   // `pixel_stride`: elements between the rows of a tile. `offsets`: of each step of k.
   Multiplier(int rows, std::ptrdiff_t pixel_stride, const std::ptrdiff_t* offsets, int pieces)
-      : registers_(rows), pixel_stride_(pixel_stride), offsets_(offsets), pieces_(pieces) {}
+      : registers_(rows),
+        pixel_stride_(pixel_stride),
+        offsets_(offsets),
+        pieces_(pieces),
+        slice_((kPair + pieces - 1) / pieces) {}
 
-  void run(const TileLoop<S>& loop, const PixelTile* tiles, int count, const S::Weight* weights, S::Element* out,
-           const S::Element* residual) {
+  // Tiles t and, where there is one, t + 1 of `count`. Fetches `lines` cache lines from `next` on with each step
+  // of k.
+  RESNET_INLINE void run(const TileLoop<S>& loop, const PixelTiles& tiles, int t, int count,
+                         const S::Weight* weights, const S::Weight* next, int lines, S::Element* out,
+                         const S::Element* residual) {
     asm volatile("" ::: "memory");  // the tile loads below see what was written above
-    // The weights of the next pair of channel tiles, fetched a share with each step of k.
-    const int pairs = (count + 1) / 2, lines = (kPieceBytes / 64 + pairs - 1) / pairs;
-    for (int t = 0; t < count; t += 2) {
-      const bool two = t + 1 < count;
-      const auto slice = static_cast<unsigned>((kPair + pieces_ - 1) / pieces_);
-      const S::Weight* next = weights + static_cast<std::ptrdiff_t>(pieces_) * kPieceBytes +
-                              static_cast<std::ptrdiff_t>(t / 2) * lines * 64;
-      if (two) {
-        products<true>(loop, tiles + t, weights, next, lines, slice);
-      } else {
-        products<false>(loop, tiles + t, weights, next, lines, slice);
-      }
-      pending_.finish(kPair);
-      std::int32_t* acc = accumulators_[buffer_];
-      buffer_ = 1 - buffer_;
-      constexpr int kStride = kPairChannels * sizeof(std::int32_t);
-      TILE_STORE(0, acc, kStride);
-      TILE_STORE(1, acc + S::kLanes, kStride);
-      if (two) {
-        TILE_STORE(2, acc + kTileRows * kPairChannels, kStride);
-        TILE_STORE(3, acc + kTileRows * kPairChannels + S::kLanes, kStride);
-      }
-      pending_ = {.loop = loop,
-                  .acc = acc,
-                  .tiles = tiles + t,
-                  .out = out,
-                  .residual = residual,
-                  .end = static_cast<unsigned>(two ? kPair : kTileRows)};
+    const bool two = t + 1 < count;
+    if (two) {
+      products<true>(loop, tiles.in + t, weights, next, lines);
+    } else {
+      products<false>(loop, tiles.in + t, weights, next, lines);
     }
+    pending_.finish(kPair);
+    std::int32_t* acc = accumulators_[buffer_];
+    buffer_ = 1 - buffer_;
+    constexpr int kStride = kPairChannels * sizeof(std::int32_t);
+    TILE_STORE(0, acc, kStride);
+    TILE_STORE(1, acc + S::kLanes, kStride);
+    if (two) {
+      TILE_STORE(2, acc + kTileRows * kPairChannels, kStride);
+      TILE_STORE(3, acc + kTileRows * kPairChannels + S::kLanes, kStride);
+    }
+    pending_ = {.loop = loop,
+                .acc = acc,
+                .out_at = tiles.out + t * kTileRows,
+                .residual_at = tiles.residual + t * kTileRows,
+                .out = out,
+                .residual = residual,
+                .end = two ? kPair : kTileRows};
   }
 
   void finish() { pending_.finish(kPair); }
 
  private:
   template <bool Two>
-  RESNET_INLINE void products(const TileLoop<S>& loop, const PixelTile* tiles, const S::Weight* w,
-                              const S::Weight* next, int lines, unsigned slice) {
+  RESNET_INLINE void products(const TileLoop<S>& loop, const S::Element* const* in, const S::Weight* w,
+                              const S::Weight* next, int lines) {
     // Every row of an accumulator starts as the bias.
     TILE_LOAD(0, loop.bias, 0);
     TILE_LOAD(1, loop.bias + S::kLanes, 0);
@@ -178,9 +181,10 @@ class Multiplier {
       TILE_LOAD(2, loop.bias, 0);
       TILE_LOAD(3, loop.bias + S::kLanes, 0);
     }
-    const S::Element* in0 = tiles[0].in;
-    const S::Element* in1 = Two ? tiles[1].in : in0;
+    const S::Element* in0 = in[0];
+    const S::Element* in1 = in[Two ? 1 : 0];
     constexpr int kWeightStride = 2 * 64;
+    const int slice = slice_;
     for (int piece = 0; piece < pieces_; ++piece) {
       TILE_LOAD(4, in0 + offsets_[piece], pixel_stride_);
       TILE_LOAD(6, w, kWeightStride);
@@ -203,6 +207,7 @@ class Multiplier {
   std::ptrdiff_t pixel_stride_;
   const std::ptrdiff_t* offsets_;
   int pieces_;
+  int slice_;  // rows requantised with each step of k
   Pending pending_;
   int buffer_ = 0;
   alignas(64) std::int32_t accumulators_[2][kPair * kPairChannels];
@@ -211,7 +216,7 @@ class Multiplier {
 // How the output's pixels become tiles.
 struct TileShape {
   bool flat;   // tiles run on over the ends of rows, through the halo, whose pixels are left out
-  int pitch;   // flat: pixels from one row to the next
+  int pitch;   // flat: pixels from one row to the next; else 0
   int length;  // pixels of a run: a row, or flat an image
   int tiles;   // a run
   int rows;    // of a tile
@@ -245,7 +250,6 @@ TileShape tile_shape(const ConvArgs& a) {
 }
 
 void conv(const ConvArgs& a, int rank, int size) {
-  constexpr int kMaxTiles = 64;  // pixel tiles of one block
   const Strides<S> in(a.in), out(a.out), res(a.requantize.residual);
   const Activation& residual = a.requantize.residual;
   const TileShape shape = tile_shape(a);
@@ -254,56 +258,63 @@ void conv(const ConvArgs& a, int rank, int size) {
   const int oc_tiles = a.out.c / kPairChannels, taps = a.kernel * a.kernel, pieces = a.in.c / kBlock * taps;
   const std::ptrdiff_t tile_weights = static_cast<std::ptrdiff_t>(pieces) * kPieceBytes;
 
-  const generic::Grid<S> grid((pixel_tiles + 1) / 2, oc_tiles, a.in.n * in.image, tile_weights * oc_tiles, size);
+  // Dealt out in pairs of pixel tiles and whole blocks of channels: no cache line is two members'.
+  const generic::Grid<S> grid((pixel_tiles + 1) / 2, a.out.c / kBlock, a.in.n * in.image, tile_weights * oc_tiles,
+                              size);
   if (rank >= grid.across_pixels * grid.across_channels) return;
   const Share<S> my_pairs((pixel_tiles + 1) / 2, rank / grid.across_channels, grid.across_pixels);
-  const Share<S> my_channels(oc_tiles, rank % grid.across_channels, grid.across_channels);
+  const Share<S> my_blocks(a.out.c / kBlock, rank % grid.across_channels, grid.across_channels);
   const int begin = 2 * my_pairs.begin, end = 2 * my_pairs.end < pixel_tiles ? 2 * my_pairs.end : pixel_tiles;
+  const int oc_begin = my_blocks.begin * (kBlock / kPairChannels), oc_end = my_blocks.end * (kBlock / kPairChannels);
+  // As many pairs of channel tiles at a time as have weights that stay in L1 while the pixels pass.
+  const int fitting = static_cast<int>(kL1Weights / tile_weights), group = fitting < 1 ? 1 : fitting;
 
   std::ptrdiff_t offsets[generic::kMaxPieces];
-  for (int piece = 0; piece < pieces; ++piece) {
-    const int block = piece / taps, tap = piece % taps;
-    offsets[piece] = block * in.plane + tap / a.kernel * in.row + tap % a.kernel * kBlock;
-  }
-
-  PixelTile tiles[kMaxTiles];
+  generic::piece_offsets<S>(in, a.kernel, pieces, offsets);
+  PixelTiles tiles;
   Multiplier multiplier(shape.rows, a.stride * kBlock, offsets, pieces);
-  for (int first = begin; first < end; first += kMaxTiles) {
-    const int count = end - first < kMaxTiles ? end - first : kMaxTiles;
+  for (int first = begin; first < end; first += PixelTiles::kMost) {
+    const int count = end - first < PixelTiles::kMost ? end - first : PixelTiles::kMost;
     multiplier.finish();  // before its tiles are written over
     for (int t = 0; t < count; ++t) {
       const int tile = first + t, column = tile % shape.tiles, run = tile / shape.tiles % runs,
                 n = tile / shape.tiles / runs;
       const int start = shape.start(column);
-      PixelTile& place = tiles[t];
-      place.in = generic::pixel(a.in, in, n, run * a.stride - a.padding, start * a.stride - a.padding);
-      if (shape.flat)
-        place.in = generic::pixel(a.in, in, n, -a.padding, -a.padding) + static_cast<std::ptrdiff_t>(start) * kBlock;
+      tiles.in[t] = shape.flat ? generic::pixel(a.in, in, n, -a.padding, -a.padding) +
+                                     static_cast<std::ptrdiff_t>(start) * kBlock
+                               : generic::pixel(a.in, in, n, run * a.stride - a.padding, start * a.stride - a.padding);
+      int y = shape.flat ? start / shape.pitch : run, x = shape.flat ? start % shape.pitch : start;
       for (int i = 0; i < kTileRows; ++i) {
         const int at = start + i;
-        const bool mine = i < shape.rows && at < shape.length && at >= column * shape.rows;
-        const int y = shape.flat ? at / shape.pitch : run, x = shape.flat ? at % shape.pitch : at;
-        place.out[i] = place.residual[i] = -1;
-        if (!mine || x >= a.out.w) continue;
-        place.out[i] = static_cast<std::int32_t>(n * out.image + (y + a.out.halo) * out.row +
-                                                 (x + a.out.halo) * kBlock);
-        place.residual[i] = static_cast<std::int32_t>(n * res.image + (y + residual.halo) * res.row +
-                                                      (x + residual.halo) * kBlock);
+        const bool mine = i < shape.rows && at < shape.length && at >= column * shape.rows && x < a.out.w;
+        const std::ptrdiff_t to = n * out.image + (y + a.out.halo) * out.row + (x + a.out.halo) * kBlock;
+        const std::ptrdiff_t from = n * res.image + (y + residual.halo) * res.row + (x + residual.halo) * kBlock;
+        tiles.out[t * kTileRows + i] = mine ? static_cast<std::int32_t>(to) : -1;
+        tiles.residual[t * kTileRows + i] = mine ? static_cast<std::int32_t>(from) : -1;
+        if (++x == shape.pitch) x = 0, ++y;
       }
     }
-    for (int oc_tile = my_channels.begin; oc_tile < my_channels.end; ++oc_tile) {
-      const int oc = oc_tile * kPairChannels, oc_block = oc / kBlock, oc_lane = oc % kBlock;
-      const TileLoop<S> loop{.bias = a.requantize.bias + oc,
-                             .multiplier = a.requantize.multiplier + oc,
-                             .residual_multiplier = a.requantize.residual_multiplier,
-                             .residual_signed = residual.is_signed,
-                             .out_signed = a.out.is_signed};
-      multiplier.run(loop, tiles, count,
-                     static_cast<const S::Weight*>(a.weights) + oc_tile * tile_weights,
-                     static_cast<S::Element*>(a.out.data) + out.plane * oc_block + oc_lane,
-                     residual.data == nullptr
-                         ? nullptr
-                         : static_cast<const S::Element*>(residual.data) + res.plane * oc_block + oc_lane);
+    // The next group's weights are fetched a share with each step of k.
+    const int pairs = (count + 1) / 2, lines = (kPieceBytes / 64 + pairs - 1) / pairs;
+    for (int oc_first = oc_begin; oc_first < oc_end; oc_first += group) {
+      const int oc_last = oc_first + group < oc_end ? oc_first + group : oc_end;
+      for (int t = 0; t < count; t += 2) {
+        for (int oc_tile = oc_first; oc_tile < oc_last; ++oc_tile) {
+          const int oc = oc_tile * kPairChannels, oc_block = oc / kBlock, oc_lane = oc % kBlock;
+          const auto* weights = static_cast<const S::Weight*>(a.weights) + oc_tile * tile_weights;
+          const auto* next = weights + group * tile_weights + static_cast<std::ptrdiff_t>(t / 2) * lines * 64;
+          const TileLoop<S> loop{.bias = a.requantize.bias + oc,
+                                 .multiplier = a.requantize.multiplier + oc,
+                                 .residual_multiplier = a.requantize.residual_multiplier,
+                                 .residual_signed = residual.is_signed,
+                                 .out_signed = a.out.is_signed};
+          multiplier.run(loop, tiles, t, count, weights, next, lines,
+                         static_cast<S::Element*>(a.out.data) + out.plane * oc_block + oc_lane,
+                         residual.data == nullptr
+                             ? nullptr
+                             : static_cast<const S::Element*>(residual.data) + res.plane * oc_block + oc_lane);
+        }
+      }
     }
   }
   multiplier.finish();
@@ -312,24 +323,25 @@ void conv(const ConvArgs& a, int rank, int size) {
 void stem_products(const StemArgs& a, const S::Element* windows, int w, S::Element* out,
                    std::ptrdiff_t block_stride) {
   constexpr std::ptrdiff_t kOffsets[kStemPieces] = {0, kBlock, 2 * kBlock};
-  constexpr int kMaxTiles = 8;
   const int all = (w + kTileRows - 1) / kTileRows, rows = (w + all - 1) / all;
-  PixelTile tiles[kMaxTiles];
+  PixelTiles tiles;
   Multiplier multiplier(rows, kStemDepth, kOffsets, kStemPieces);
-  for (int first = 0; first < all; first += kMaxTiles) {
-    const int count = all - first < kMaxTiles ? all - first : kMaxTiles;
+  for (int first = 0; first < all; first += PixelTiles::kMost) {
+    const int count = all - first < PixelTiles::kMost ? all - first : PixelTiles::kMost;
     multiplier.finish();
     for (int t = 0; t < count; ++t) {
       const int wanted = (first + t) * rows, start = wanted + rows <= w ? wanted : w - rows;
-      tiles[t].in = windows + static_cast<std::ptrdiff_t>(start) * kStemDepth;
+      tiles.in[t] = windows + static_cast<std::ptrdiff_t>(start) * kStemDepth;
       for (int i = 0; i < kTileRows; ++i)
-        tiles[t].out[i] = i < rows && start + i >= wanted ? (start + i) * kBlock : -1;
+        tiles.out[t * kTileRows + i] = i < rows && start + i >= wanted ? (start + i) * kBlock : -1;
     }
-    for (int oc = 0; oc < a.out.c; oc += kPairChannels) {
-      const TileLoop<S> loop{.bias = a.requantize.bias + oc, .multiplier = a.requantize.multiplier + oc};
-      multiplier.run(loop, tiles, count,
-                     static_cast<const S::Weight*>(a.weights) + static_cast<std::ptrdiff_t>(oc) * kStemDepth,
-                     out + oc / kBlock * block_stride + oc % kBlock, nullptr);
+    for (int t = 0; t < count; t += 2) {
+      for (int oc = 0; oc < a.out.c; oc += kPairChannels) {
+        const TileLoop<S> loop{.bias = a.requantize.bias + oc, .multiplier = a.requantize.multiplier + oc};
+        const auto* weights = static_cast<const S::Weight*>(a.weights) + static_cast<std::ptrdiff_t>(oc) * kStemDepth;
+        multiplier.run(loop, tiles, t, count, weights, weights, 0, out + oc / kBlock * block_stride + oc % kBlock,
+                       nullptr);
+      }
     }
   }
   multiplier.finish();

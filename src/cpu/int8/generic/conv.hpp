@@ -86,7 +86,17 @@ struct Grid {
   }
 };
 
-inline constexpr int kMaxPieces = 32 * 49;  // channel blocks (2048 channels) x taps (7x7)
+inline constexpr int kMaxPieces = 32 * 9;  // channel blocks (2048 channels) x taps (3x3)
+
+// Of each (channel block, tap) from a pixel's first value.
+template <class S>
+RESNET_INLINE void piece_offsets(const Strides<S>& in, int kernel, int pieces, std::ptrdiff_t* offsets) {
+  for (int piece = 0, block = 0; piece < pieces; ++block) {
+    for (int ky = 0; ky < kernel; ++ky) {
+      for (int kx = 0; kx < kernel; ++kx) offsets[piece++] = block * in.plane + ky * in.row + kx * kBlock;
+    }
+  }
+}
 
 template <class S, int Stride>
 void conv_strided(const ConvArgs& a, int rank, int size) {
@@ -123,10 +133,7 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
   const int block_count = (my_count + block_tiles - 1) / block_tiles;
 
   std::ptrdiff_t offsets[kMaxPieces];
-  for (int piece = 0; piece < pieces; ++piece) {
-    const int block = piece / taps, tap = piece % taps;
-    offsets[piece] = block * in.plane + tap / a.kernel * in.row + tap % a.kernel * kBlock;
-  }
+  piece_offsets<S>(in, a.kernel, pieces, offsets);
 
   TilePlace<S> places[kMaxTiles];
   for (int b = 0; b < block_count; ++b) {
@@ -185,7 +192,7 @@ void fully_connected(const FullyConnectedArgs& a, int rank, int size) {
   const int images = a.in.w, pieces = a.in.c / kBlock;
   const Tiling<S> tiling(images);
   std::ptrdiff_t offsets[kMaxPieces];
-  for (int piece = 0; piece < pieces; ++piece) offsets[piece] = piece * in.plane;
+  piece_offsets<S>(in, 1, pieces, offsets);
   const int oc_tiles = (a.outputs + kTileChannels<S> - 1) / kTileChannels<S>;
   const std::size_t tile_weights = static_cast<std::size_t>(pieces) * kBlock * kTileChannels<S>;
   const Share<S> share(oc_tiles, rank, size);
