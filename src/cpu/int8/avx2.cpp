@@ -3,8 +3,8 @@
 // cpu_features().avx2_fma.
 
 #include "cpu/int8/avx256.hpp"
-
 #include "cpu/int8/generic/table.hpp"
+#include "cpu/int8/winograd.hpp"
 
 namespace resnet::cpu::int8 {
 namespace {
@@ -37,9 +37,39 @@ struct Avx2 : Avx256<Avx2> {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm256_max_epi16(low, _mm256_min_epi16(high, words)));
   }
   static RESNET_INLINE Bytes max(Bytes a, Bytes b) { return _mm256_max_epi16(a, b); }
+
+  // For winograd.hpp.
+  using Words = __m256i;
+  static RESNET_INLINE Words zero_words() { return _mm256_setzero_si256(); }
+  static RESNET_INLINE Words load_words(const Element* p) { return load_bytes(p); }
+  static RESNET_INLINE void store_words(Element* p, Words w) { store_bytes(p, w); }
+  static RESNET_INLINE Words add_words(Words a, Words b) { return _mm256_add_epi16(a, b); }
+  static RESNET_INLINE Words sub_words(Words a, Words b) { return _mm256_sub_epi16(a, b); }
+  static RESNET_INLINE Words shift_words(Words a, int bits) { return _mm256_slli_epi16(a, bits); }
+  static RESNET_INLINE void store_sums(std::int32_t* p, Vec v) { store_bytes(p, v); }
+  static RESNET_INLINE Vec add_sums(Vec a, Vec b) { return _mm256_add_epi32(a, b); }
+  static RESNET_INLINE Vec sub_sums(Vec a, Vec b) { return _mm256_sub_epi32(a, b); }
+  template <int Bits>
+  static RESNET_INLINE Vec shift_sums(Vec a) {
+    return _mm256_slli_epi32(a, Bits);
+  }
+  static RESNET_INLINE Vec multiply_sums(Vec a, std::int32_t b) {
+    return _mm256_mullo_epi32(a, _mm256_set1_epi32(b));
+  }
+  static RESNET_INLINE Vec shift_right_sums(Vec a) { return _mm256_srai_epi32(a, 6); }
 };
 
-constexpr KernelTable kTable = generic::make_table<Avx2>("avx2", "vpmaddwd");
+constexpr KernelTable make_table() {
+  KernelTable table = generic::make_table<Avx2>("avx2", "vpmaddwd");
+  table.winograd = {.is_exact = winograd_is_exact<Avx2>,
+                    .packed_bytes = packed_winograd_bytes<Avx2>,
+                    .pack = pack_winograd<Avx2>,
+                    .scratch_bytes = winograd_scratch_bytes<Avx2>,
+                    .conv = winograd<Avx2>};
+  return table;
+}
+
+constexpr KernelTable kTable = make_table();
 
 }  // namespace
 

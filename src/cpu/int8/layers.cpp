@@ -18,7 +18,7 @@ std::span<const T> values(const Tensor& tensor) {
   return {reinterpret_cast<const T*>(tensor.data()), static_cast<std::size_t>(tensor.shape().numel())};
 }
 
-enum class Kind { stem, convolution, fully_connected };
+enum class Kind { stem, convolution, winograd, fully_connected };
 
 class Packer {
  public:
@@ -27,6 +27,19 @@ class Packer {
 
   std::size_t floats(Kind kind, const ConvSpec& spec) const {
     return in_floats(weight_bytes(kind, spec)) + 2 * Arena::padded(padded_channels(spec.out_channels));
+  }
+
+  // Winograd's algorithm where the instruction set has it, but not for layer4: its weights, eight times the
+  // size, are read for so few pixels that the processor waits for memory.
+  Kind kind_of(const ConvSpec& spec) const {
+    constexpr int kLayer4Channels = 512;
+    const bool fits = kernels_.winograd.conv != nullptr && spec.kernel == 3 && spec.stride == 1 &&
+                      spec.out_channels < kLayer4Channels;
+    const auto exact = [&] {
+      return kernels_.winograd.is_exact(values<std::int8_t>(model_.tensor(spec.conv + ".weight")).data(),
+                                        spec.in_channels, spec.out_channels);
+    };
+    return fits && exact() ? Kind::winograd : Kind::convolution;
   }
 
   Layer pack(Kind kind, const ConvSpec& spec, Arena& arena) const {
@@ -41,6 +54,9 @@ class Packer {
           break;
         case Kind::convolution:
           kernels_.pack_conv(w, ic, oc, spec.kernel, packed, team.rank(), team.size());
+          break;
+        case Kind::winograd:
+          kernels_.winograd.pack(w, ic, oc, packed, team.rank(), team.size());
           break;
         case Kind::fully_connected:
           kernels_.pack_fully_connected(w, ic, oc, packed, team.rank(), team.size());
@@ -71,7 +87,7 @@ class Packer {
     weight.evict();
     const float scale =
         kind == Kind::fully_connected ? 1.0f : model_.tensor(spec.conv + ".output_scale").f32()[0];
-    return {spec, packed, packed_bias, packed_multiplier, scale};
+    return {spec, packed, packed_bias, packed_multiplier, scale, kind == Kind::winograd};
   }
 
   PixelRule pixels() const {
@@ -95,6 +111,8 @@ class Packer {
         return kernels_.packed_stem_bytes(spec.out_channels);
       case Kind::convolution:
         return kernels_.packed_conv_bytes(spec.in_channels, spec.out_channels, spec.kernel);
+      case Kind::winograd:
+        return kernels_.winograd.packed_bytes(spec.in_channels, spec.out_channels);
       case Kind::fully_connected:
         break;
     }
@@ -127,7 +145,8 @@ PackedLayers pack_layers(const Model& model, int begin, int end, const KernelTab
   std::size_t floats = 0;
   if (begin == 0) floats += packer.floats(Kind::stem, stem);
   for (int m = first; m < last; ++m) {
-    for (const ConvSpec& spec : architecture.convolutions(m)) floats += packer.floats(Kind::convolution, spec);
+    for (const ConvSpec& spec : architecture.convolutions(m))
+      floats += packer.floats(packer.kind_of(spec), spec);
   }
   if (end > head) floats += packer.floats(Kind::fully_connected, fc);
 
@@ -145,7 +164,8 @@ PackedLayers pack_layers(const Model& model, int begin, int end, const KernelTab
     Block& block = layers.blocks[static_cast<std::size_t>(m)];
     for (const ConvSpec& spec : architecture.convolutions(m)) {
       const bool shortcut = module.downsample && spec.conv == module.name + ".downsample.0";
-      (shortcut ? block.shortcut : block.path).push_back(packer.pack(Kind::convolution, spec, layers.arena));
+      (shortcut ? block.shortcut : block.path)
+          .push_back(packer.pack(packer.kind_of(spec), spec, layers.arena));
     }
     block.residual_multiplier = model.tensor(module.name + ".residual_multiplier").f32()[0];
   }

@@ -17,6 +17,7 @@ struct Layer {
   const std::int32_t* bias = nullptr;  // in the kernels' order, padded to whole blocks
   const float* multiplier = nullptr;
   float output_scale = 1;  // the real value of one step
+  bool winograd = false;   // weights and kernel are Winograd's
 };
 
 struct Block {

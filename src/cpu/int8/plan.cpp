@@ -56,6 +56,8 @@ class Builder {
     return Arena::padded((slot.bytes + kSlackBytes) / sizeof(float));
   }
 
+  static std::size_t aligned(std::size_t bytes) { return (bytes + kBlock - 1) / kBlock * kBlock; }
+
   std::byte* reserve(SlotName slot, std::size_t bytes) {
     slots_[slot].bytes = std::max(slots_[slot].bytes, bytes);
     return slots_[slot].data;
@@ -63,8 +65,7 @@ class Builder {
 
   Activation activation(SlotName slot, int n, int channels, int h, int w, int halo) {
     const int padded = padded_channels(channels);
-    const std::size_t elements =
-        static_cast<std::size_t>(n) * padded * (h + 2 * halo) * (w + 2 * halo);
+    const std::size_t elements = static_cast<std::size_t>(n) * padded * (h + 2 * halo) * (w + 2 * halo);
     return {reserve(slot, elements * k_.element_bytes), n, padded, h, w, halo};
   }
 
@@ -100,10 +101,9 @@ class Builder {
       if (options_.every_module) add_module_output(module, x, scale);
     }
     const int last = options_.end - 1, channels = architecture_.modules()[last].out_channels;
-    add(last, "output", "from_blocked", 0,
-        [k = &k_, x, channels, scale](const Team& team, const Call& call) {
-          k->from_blocked(x, channels, scale, call.output, team.rank(), team.size());
-        });
+    add(last, "output", "from_blocked", 0, [k = &k_, x, channels, scale](const Team& team, const Call& call) {
+      k->from_blocked(x, channels, scale, call.output, team.rank(), team.size());
+    });
   }
 
   Activation add_input(int module) {
@@ -129,7 +129,6 @@ class Builder {
     const bool fused = !options_.every_module;
     const int channels = layers_.stem.spec.out_channels;
     const int conv_h = stem_side(h_), conv_w = stem_side(w_);
-    const auto aligned = [](std::size_t bytes) { return (bytes + kBlock - 1) / kBlock * kBlock; };
     const std::size_t image_bytes = aligned(n_ * k_.stem_image_bytes(h_, w_));
     const std::size_t member_bytes = aligned(k_.stem_scratch_bytes(w_, channels));
     std::byte* memory = reserve(scratch, image_bytes + member_bytes * options_.threads);
@@ -150,8 +149,8 @@ class Builder {
                         .requantize = {.bias = layers_.stem.bias, .multiplier = layers_.stem.multiplier},
                         .out = out,
                         .pooled = fused};
-    add(fused ? kMaxPool : kRelu, fused ? "stem" : "conv1", kernel_name(layers_.stem.spec) + (fused ? "_pool" : ""),
-        n_ * architecture_.macs(0, h_, w_),
+    add(fused ? kMaxPool : kRelu, fused ? "stem" : "conv1",
+        kernel_name(layers_.stem.spec) + (fused ? "_pool" : ""), n_ * architecture_.macs(0, h_, w_),
         [k = &k_, args, members = memory + image_bytes, member_bytes](const Team& team, const Call&) {
           k->zero_halo(args.out, team.rank(), team.size());
           StemArgs mine = args;
@@ -210,6 +209,16 @@ class Builder {
                         .padding = spec.padding,
                         .requantize = requantize,
                         .l2_bytes = l2_};
+    if (layer.winograd) {
+      const std::size_t member_bytes = aligned(k_.winograd.scratch_bytes(in.c));
+      std::byte* members = reserve(scratch, member_bytes * options_.threads);
+      add(module, spec.conv, "winograd_f4x4", macs,
+          [k = &k_, args, members, member_bytes](const Team& team, const Call&) {
+            k->zero_halo(args.out, team.rank(), team.size());
+            k->winograd.conv(args, members + member_bytes * team.rank(), team.rank(), team.size());
+          });
+      return out;
+    }
     add(module, spec.conv, kernel_name(spec), macs,
         [k = &k_, args, in, subsampled](const Team& team, const Call&) {
           k->zero_halo(args.out, team.rank(), team.size());
@@ -225,8 +234,8 @@ class Builder {
   void add_head(int module, const Activation& x) {
     // Images become the pixels of one row, so that a batch shares every weight it loads.
     const Activation means = activation(pooled, 1, x.c, 1, x.n, 0);
-    const float multiplier = static_cast<float>(static_cast<double>(layers_.pool_multiplier) /
-                                                (static_cast<double>(x.h) * x.w));
+    const float multiplier =
+        static_cast<float>(static_cast<double>(layers_.pool_multiplier) / (static_cast<double>(x.h) * x.w));
     add(module, "avgpool", "global_average_pool", 0,
         [k = &k_, x, means, multiplier](const Team& team, const Call&) {
           k->global_average_pool(x, multiplier, means, team.rank(), team.size());
