@@ -212,7 +212,9 @@ TEST_P(Int8ConvTest, EqualsTheReferenceForAnyTeam) {
   shortcut.fill(residual);
   const std::int8_t* w = parameters.weights.data();
   const bool winograd = k.winograd.conv != nullptr && c.kernel == 3 && c.stride == 1;
-  if (winograd && c.values == Values::largest) EXPECT_EQ(k.winograd.is_exact(w, c.ic, c.oc), c.ic < 512);
+  if (winograd && c.values == Values::largest) {
+    EXPECT_EQ(k.winograd.is_exact(w, c.ic, c.oc), c.ic < 512);
+  }
   for (const bool by_winograd : {false, true}) {
     if (by_winograd && (!winograd || !k.winograd.is_exact(w, c.ic, c.oc))) continue;
     SCOPED_TRACE(by_winograd ? "Winograd" : "direct");
