@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 struct QuantizeArguments {
   ModelArguments model;
   std::string calibrate;
-  int images = 128;
+  int images = 64;
   std::string out;
   std::string range = "auto";
   int weight_bits = 8;
@@ -177,7 +177,7 @@ void add_quantize_command(CLI::App& app, Action& action) {
       ->type_name("DIR|LIST")
       ->required();
   command
-      ->add_option("--images", args->images, "Photos to calibrate with, spread evenly over all; default: 128")
+      ->add_option("--images", args->images, "Photos to calibrate with, spread evenly over all; default: 64")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000).description(""));
   command->add_option("--out,-o", args->out, "The int8 model to write (.safetensors)")

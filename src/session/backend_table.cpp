@@ -43,7 +43,7 @@ std::span<const Backend> backend_table() {
           .available = [] { return true; },
           .detail =
               [] {
-                return fmt::format("instruction sets: {}; int8: {}",
+                return fmt::format("instruction sets: {}; for int8: {}",
                                    fmt::join(cpu::available_isas(Precision::fp32), ", "),
                                    fmt::join(cpu::available_isas(Precision::int8), ", "));
               },

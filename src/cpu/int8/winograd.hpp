@@ -1,8 +1,9 @@
-// 3x3 convolution, stride 1, padding 1, by Winograd's F(4x4, 3x3) (Lavin & Gray 2016) in integers, exactly: the same
-// sums as the direct algorithm's from a quarter of the products, for instruction sets that multiply words.
+// 3x3 convolution, stride 1, padding 1, by Winograd's F(4x4, 3x3) (Lavin & Gray 2016) in integers, exactly:
+// the same sums as the direct algorithm's from a quarter of the products, for instruction sets that multiply
+// words.
 //
-// The points are 0, ±1, ±2, ∞. Bᵀ holds integers; of G and Aᵀ each row of G is multiplied by the least number that
-// makes it whole and Aᵀ's column by 24 over it:
+// The points are 0, ±1, ±2, ∞. Bᵀ holds integers; of G and Aᵀ each row of G is multiplied by the least number
+// that makes it whole and Aᵀ's column by 24 over it:
 //
 //   Bᵀ = 4  0 -5  0  1  0    G' =  1  0  0    A'ᵀ = 6  4  4  1  1  0
 //        0 -4 -4  1  1  0         -1 -1 -1          0  4 -4  2 -2  0
@@ -11,10 +12,10 @@
 //        0  2 -1 -2  1  0          1 -2  4
 //        0  4  0 -5  0  1          0  0  1
 //
-// Bᵀ d B of u8 stays within ±25500 and G' g G'ᵀ of s8 within ±6223: both are words. The products' sums and A'ᵀ m A'
-// are computed modulo 2^32 and give 24² = 2^6 · 9 times the convolution's sum; multiplied by 9's inverse modulo 2^32
-// they are 2^6 times it, and a shift leaves its lowest 26 bits, which are all where it lies within ±2^25
-// (winograd_is_exact()).
+// Bᵀ d B of u8 stays within ±25500 and G' g G'ᵀ of s8 within ±6223: both are words. The products' sums and
+// A'ᵀ m A' are computed modulo 2^32 and give 24² = 2^6 · 9 times the convolution's sum; multiplied by 9's
+// inverse modulo 2^32 they are 2^6 times it, and a shift leaves its lowest 26 bits, which are all where it
+// lies within ±2^25 (winograd_is_exact()).
 #pragma once
 
 #include "cpu/int8/generic/conv.hpp"
@@ -48,9 +49,11 @@ std::size_t packed_winograd_bytes(int ic, int oc) {
 // [oc tile][point][group][V][L][kGroup].
 template <class S>
 void pack_winograd(const std::int8_t* oihw, int ic, int oc, void* packed, int rank, int size) {
-  constexpr int kG[kWinogradAlpha][3] = {{1, 0, 0}, {-1, -1, -1}, {-1, 1, -1}, {1, 2, 4}, {1, -2, 4}, {0, 0, 1}};
-  generic::pack_tiles<S>(padded_channels(oc) / generic::kTileChannels<S>, kWinogradPoints * padded_channels(ic),
-                         static_cast<typename S::Weight*>(packed), rank, size, [&](int o, int k) {
+  constexpr int kG[kWinogradAlpha][3] = {{1, 0, 0}, {-1, -1, -1}, {-1, 1, -1},
+                                         {1, 2, 4}, {1, -2, 4},   {0, 0, 1}};
+  generic::pack_tiles<S>(padded_channels(oc) / generic::kTileChannels<S>,
+                         kWinogradPoints * padded_channels(ic), static_cast<typename S::Weight*>(packed),
+                         rank, size, [&](int o, int k) {
                            const int point = k / padded_channels(ic), channel = k % padded_channels(ic);
                            if (o >= oc || channel >= ic) return 0;
                            const int* row = kG[point / kWinogradAlpha];
@@ -80,12 +83,18 @@ std::size_t winograd_scratch_bytes(int ic) {
 // One dimension of Bᵀ d.
 template <class S>
 RESNET_INLINE void transform_input(const typename S::Words (&d)[6], typename S::Words (&t)[6]) {
-  const auto four = [](typename S::Words x) __attribute__((always_inline)) { return S::shift_words(x, 2); };
-  const auto two = [](typename S::Words x) __attribute__((always_inline)) { return S::shift_words(x, 1); };
-  const auto add = [](typename S::Words a, typename S::Words b)
-                       __attribute__((always_inline)) { return S::add_words(a, b); };
-  const auto sub = [](typename S::Words a, typename S::Words b)
-                       __attribute__((always_inline)) { return S::sub_words(a, b); };
+  const auto four = [](typename S::Words x) __attribute__((always_inline)) {
+    return S::shift_words(x, 2);
+  };
+  const auto two = [](typename S::Words x) __attribute__((always_inline)) {
+    return S::shift_words(x, 1);
+  };
+  const auto add = [](typename S::Words a, typename S::Words b) __attribute__((always_inline)) {
+    return S::add_words(a, b);
+  };
+  const auto sub = [](typename S::Words a, typename S::Words b) __attribute__((always_inline)) {
+    return S::sub_words(a, b);
+  };
   // 4a - 5b + c = 4 (a - b) + (c - b).
   t[0] = add(four(sub(d[0], d[2])), sub(d[4], d[2]));
   t[5] = add(four(sub(d[1], d[3])), sub(d[5], d[3]));
@@ -100,9 +109,12 @@ RESNET_INLINE void transform_input(const typename S::Words (&d)[6], typename S::
 // One dimension of A'ᵀ m.
 template <class S>
 RESNET_INLINE void transform_output(const typename S::Vec (&m)[6], typename S::Vec (&y)[4]) {
-  const auto add = [](typename S::Vec a, typename S::Vec b) __attribute__((always_inline)) { return S::add_sums(a, b); };
-  const auto times = [](typename S::Vec a, auto bits)
-                         __attribute__((always_inline)) { return S::template shift_sums<bits>(a); };
+  const auto add = [](typename S::Vec a, typename S::Vec b) __attribute__((always_inline)) {
+    return S::add_sums(a, b);
+  };
+  const auto times = [](typename S::Vec a, auto bits) __attribute__((always_inline)) {
+    return S::template shift_sums<bits>(a);
+  };
   using One = std::integral_constant<int, 1>;
   using Two = std::integral_constant<int, 2>;
   using Three = std::integral_constant<int, 3>;
@@ -197,22 +209,32 @@ void winograd_output(const ConvArgs& a, const generic::TileLoop<S>& loop, const 
       }
     }
   }
-  const int rows = a.out.h - tile.y < 4 ? a.out.h - tile.y : 4, columns = a.out.w - tile.x < 4 ? a.out.w - tile.x : 4;
+  const int rows = a.out.h - tile.y < 4 ? a.out.h - tile.y : 4,
+            columns = a.out.w - tile.x < 4 ? a.out.w - tile.x : 4;
   for (int i = 0; i < rows; ++i) {
     typename S::Element* to = out + i * out_row;
     const typename S::Element* from = residual == nullptr ? nullptr : residual + i * residual_row;
     const auto finish = [&](auto count) __attribute__((always_inline)) {
       Vec acc[count][V];
       generic::unroll<S, count>([&](auto j) __attribute__((always_inline)) {
-        generic::unroll<S, V>([&](auto v) __attribute__((always_inline)) { acc[j][v] = S::load(sums[i][j][v]); });
+        generic::unroll<S, V>([&](auto v)
+                                  __attribute__((always_inline)) { acc[j][v] = S::load(sums[i][j][v]); });
       });
       generic::ToSteps<S>::template apply<count>(loop, acc, to, from);
     };
     switch (columns) {
-      case 1: finish(std::integral_constant<int, 1>{}); break;
-      case 2: finish(std::integral_constant<int, 2>{}); break;
-      case 3: finish(std::integral_constant<int, 3>{}); break;
-      default: finish(std::integral_constant<int, 4>{}); break;
+      case 1:
+        finish(std::integral_constant<int, 1>{});
+        break;
+      case 2:
+        finish(std::integral_constant<int, 2>{});
+        break;
+      case 3:
+        finish(std::integral_constant<int, 3>{});
+        break;
+      default:
+        finish(std::integral_constant<int, 4>{});
+        break;
     }
   }
 }
@@ -238,7 +260,8 @@ void winograd(const ConvArgs& a, void* scratch, int rank, int size) {
   if (rank >= grid.across_pixels * grid.across_channels) return;
   const generic::Share<S> my_tiles(tiles, rank / grid.across_channels, grid.across_pixels);
   const generic::Share<S> my_channels(oc_tiles, rank % grid.across_channels, grid.across_channels);
-  const int my_count = my_tiles.end - my_tiles.begin, blocks = (my_count + kWinogradBlock - 1) / kWinogradBlock;
+  const int my_count = my_tiles.end - my_tiles.begin,
+            blocks = (my_count + kWinogradBlock - 1) / kWinogradBlock;
 
   std::ptrdiff_t offsets[generic::kMaxPieces];
   for (int piece = 0; piece < pieces; ++piece)
@@ -260,8 +283,9 @@ void winograd(const ConvArgs& a, void* scratch, int rank, int size) {
       const Weight* w = static_cast<const Weight*>(a.weights) + oc_tile * kWinogradPoints * point_weights;
       generic::TileLoop<S> loop{.pieces = pieces, .offsets = offsets, .bias = kNoBias};
       // Weights are read front to back; each tile of a point fetches its share of the next point's.
-      loop.prefetch_step = (static_cast<std::ptrdiff_t>(sizeof(Weight)) * kOcTile * generic::kLoad<S> + tiling.tiles - 1) /
-                           tiling.tiles;
+      loop.prefetch_step =
+          (static_cast<std::ptrdiff_t>(sizeof(Weight)) * kOcTile * generic::kLoad<S> + tiling.tiles - 1) /
+          tiling.tiles;
       const std::ptrdiff_t fetched = loop.prefetch_step * pieces * (kBlock / generic::kLoad<S>);
       for (int point = 0; point < kWinogradPoints; ++point, w += point_weights) {
         for (int t = 0; t < tiling.tiles; ++t) {
@@ -279,9 +303,9 @@ void winograd(const ConvArgs& a, void* scratch, int rank, int size) {
       for (int t = 0; t < count; ++t) {
         const WinogradTile& p = places[t];
         Element* to = generic::pixel(a.out, out, p.n, p.y, p.x) + oc / kBlock * out.plane + oc % kBlock;
-        const Element* from = residual.data == nullptr
-                                  ? nullptr
-                                  : generic::pixel(residual, res, p.n, p.y, p.x) + oc / kBlock * res.plane + oc % kBlock;
+        const Element* from = residual.data == nullptr ? nullptr
+                                                       : generic::pixel(residual, res, p.n, p.y, p.x) +
+                                                             oc / kBlock * res.plane + oc % kBlock;
         winograd_output<S>(a, finish, p, products + t * kOcTile, to, out.row, from, res.row);
       }
     }
