@@ -11,18 +11,19 @@
 
 Every contender runs in a process of its own (tools/peers/, a file each), pinned to the same
 processors, with the same weights, pictures and number of threads, at its best documented settings.
-Before anything is timed, answers are compared. In fp32: the same best class, logits within 1e-2 of PyTorch's.
-In int8, where every engine rounds in its own way: on each of 16 pictures a cosine of at least 0.98 between the
-logits and PyTorch's fp32 ones; how many best classes agree is reported. Then they take turns, A B C D A B C D …, for --seconds a configuration; those whose turn it is not are
+Before anything is timed, answers are compared. In fp32: the same best class, logits within 1e-2 of
+PyTorch's. In int8, where every engine rounds in its own way: on each of 16 pictures a cosine of at
+least 0.98 between the logits and PyTorch's fp32 ones; how many best classes agree is reported.
+Then they take turns, A B C D A B C D …, for --seconds a configuration; those whose turn it is not are
 stopped (SIGSTOP), so that nobody's spinning threads disturb another. A turn is two warm-up runs and
 then runs for --turn milliseconds; its time is their median. Ratios are formed within a round, between
 neighbours in time, and their median and 10th…90th percentile are reported: noise that lasts longer
 than a round hits both and cancels.
 
-int8 models are made from the same fp32 weights and calibration photos, each with the engine's own tool; only
-that needs the tools (tools/peers/int8_files.py says what lies in DIR). --vnni-only keeps everybody from AMX: ours
-by its instruction set, engines built on oneDNN by ONEDNN_MAX_CPU_ISA, which OpenVINO's copy of it obeys too.
-ONNX Runtime has no such switch.
+int8 models are made from the same fp32 weights and calibration photos, each with the engine's own
+tool; timing them does not need the tools (tools/peers/int8_files.py says what lies in DIR).
+--vnni-only keeps everybody from AMX: ours by its instruction set, engines built on oneDNN by
+ONEDNN_MAX_CPU_ISA, which OpenVINO's copy of it obeys too. ONNX Runtime has no such switch.
 
 Peers come from PyPI into build/peers/venv (pinned below), PyTorch from wherever it is installed
 (Debian: python3-torch). What cannot be had is named and left out.
@@ -47,7 +48,8 @@ PINS = {"onnxruntime": "1.30.0", "openvino": "2026.4.1"}
 # With which int8 models are made; not needed to time them.
 TOOL_PINS = {"nncf": "3.4.0", "onnx": "1.23.2"}
 # Modules that making a peer's int8 models takes.
-TOOLS = {"onnxruntime": "onnxruntime, onnx", "openvino": "openvino, nncf", "torch": "torch.ao.quantization.quantize_fx, PIL"}
+TOOLS = {"onnxruntime": "onnxruntime, onnx", "openvino": "openvino, nncf",
+         "torch": "torch.ao.quantization.quantize_fx, PIL"}
 ANSWER_LIMIT = 1e-2  # fp32: of a logit's difference
 COSINE_LIMIT = 0.98  # int8: of the logits of one picture
 BEGIN, END = "<!-- made by tools/bench_peers_cpu.py -->", "<!-- end of tools/bench_peers_cpu.py -->"
@@ -183,7 +185,7 @@ def prepared_models(folder, contenders, missing, arguments, build):
     from peers import make_inputs
 
     manifest, there = int8_files.read(folder, [c.key for c in contenders])
-    missing += [c.name for c in contenders if c.key not in there]
+    missing += [f"{c.name} (no model in {folder.name})" for c in contenders if c.key not in there]
     contenders[:] = [c for c in contenders if c.key in there]
     path = str(build / "int8_pictures.npy")
     numpy.save(path, make_inputs.normalise(numpy.load(folder / "pixels.npy")))
@@ -364,8 +366,8 @@ def markdown(report):
         f"{m['system']}, commit {report['commit']}; load before the start {m['load']:.1f}. "
         f"Versions: {', '.join(first[k]['name'] + ' ' + first[k]['version'] for k in keys)}.", "",
         f"    {report['command']}", "",
-        f"Milliseconds an image, {report['precision']}, 224×224: median over the rounds of each turn's median. Ratios are ours divided by "
-        "the peer's, formed within a round: median, and 10th to 90th percentile in brackets.", "",
+        f"Milliseconds an image, {report['precision']}, 224×224: median over the rounds of each turn's median. "
+        "Ratios are ours divided by the peer's, formed within a round: median, and 10th to 90th percentile in brackets.", "",
         "| model | batch | threads | " + " | ".join(first[k]["name"] for k in keys) + " | " +
         " | ".join(f"ours / {first[k]['name']}" for k in peers) + " | rounds |",
         "|---|---|---|" + "---|" * (len(keys) + len(peers) + 1)]

@@ -21,10 +21,11 @@ PICTURES = 16
 
 def photos_of(folder, count):
     """Evenly spread over all there are."""
-    photos = sorted(p for p in pathlib.Path(folder).rglob("*.jp*g"))
+    photos = sorted(map(str, pathlib.Path(folder).rglob("*.jp*g")))
     if not photos:
         sys.exit(f"{folder}: no JPEGs")
-    return [str(photos[i * len(photos) // count]) for i in range(count)] if count < len(photos) else list(map(str, photos))
+    count = min(count, len(photos))
+    return [photos[i * len(photos) // count] for i in range(count)]
 
 
 def make(folder, models, pythons, program, arguments, build):
@@ -34,9 +35,10 @@ def make(folder, models, pythons, program, arguments, build):
     chosen = photos_of(arguments.calibrate, arguments.images)
     photos.write_text("".join(f"{p}\n" for p in chosen))
     pictures = photos_of(arguments.pictures, PICTURES)
-    subprocess.run([pythons["torch"], str(PEERS / "make_int8.py"), "pixels", str(photos), str(calibration)], check=True)
+    subprocess.run([pythons["torch"], str(PEERS / "make_int8.py"), "pixels", str(photos), str(calibration)], check=True,
+                   stdout=subprocess.DEVNULL)
     subprocess.run([pythons["torch"], str(PEERS / "make_int8.py"), "pixels", "-", str(folder / "pixels.npy")],
-                   input="".join(f"{p}\n" for p in pictures), text=True, check=True)
+                   input="".join(f"{p}\n" for p in pictures), text=True, check=True, stdout=subprocess.DEVNULL)
     manifest = {"models": {}, "calibration_photos": len(chosen), "made_with": {}}
     for name, weights in models.items():
         subprocess.run([program, "quantize", str(weights), "--calibrate", str(photos), "--images", str(len(chosen)),
@@ -54,10 +56,9 @@ def make(folder, models, pythons, program, arguments, build):
 
 
 def read(folder, peers):
-    """The manifest, and those of `peers` for whom all models are there."""
+    """The manifest, and those of `peers` who have models."""
     manifest = json.loads((folder / "manifest.json").read_text())
-    there = [p for p in peers if all((folder / (name + SUFFIX[p])).exists() for name in manifest["models"])]
-    return manifest, there
+    return manifest, [p for p in peers if p == "ours" or p in manifest["made_with"]]
 
 
 def model(folder, manifest, name):
