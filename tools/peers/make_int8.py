@@ -36,9 +36,11 @@ def make_torch(arguments):
     with torch.inference_mode():
         logits = net(torch.from_numpy(make_inputs.normalise(pixels))).numpy()
     numpy.save(arguments.folder / f"{arguments.name}_logits.npy", logits)
-    quantised, settings = resnet_torch.quantised(net, calibration_inputs(arguments))
+    quantised = resnet_torch.quantised(net, calibration_inputs(arguments), arguments.reduce_range)
     torch.save(quantised.state_dict(), arguments.folder / f"{arguments.name}.int8.pth")
-    return {"made_with": f"PyTorch {torch.__version__}, {settings}", "depth": net.depth, "classes": logits.shape[1]}
+    configuration = "x86's default configuration, reduced range" if arguments.reduce_range else "oneDNN's default configuration"
+    return {"made_with": f"PyTorch {torch.__version__}, FX graph mode, {configuration}",
+            "depth": net.depth, "classes": logits.shape[1]}
 
 
 def make_openvino(arguments):
@@ -103,7 +105,7 @@ def main():
         command.add_argument("name")
         command.add_argument("--calibration", required=True)
         command.add_argument("--onnx", required=True)
-        command.add_argument("--reduce-range", action="store_true", help="7 bits; only ONNX Runtime is asked to")
+        command.add_argument("--reduce-range", action="store_true", help="7 bits where the tool can: for no VNNI")
         command.set_defaults(make=make)
     arguments = parser.parse_args()
     print(json.dumps(arguments.make(arguments)))

@@ -33,12 +33,12 @@ class PyTorch:
     def _load_int8(self, model, example):
         import resnet_torch
 
-        net, settings = resnet_torch.quantised(resnet_torch.ResNet(model["depth"], model["classes"]).eval())
+        net = resnet_torch.quantised(resnet_torch.ResNet(model["depth"], model["classes"]).eval())
         net.load_state_dict(self.torch.load(model["torch"], map_location="cpu"), strict=True)
         with self.torch.inference_mode():
             return (
                 self.torch.jit.freeze(self.torch.jit.trace(net, example)),
-                f"{settings}, engine {self.torch.backends.quantized.engine}, traced, torch.jit.freeze, inference_mode",
+                f"engine {self.torch.backends.quantized.engine}, traced, torch.jit.freeze, inference_mode",
             )
 
     def run(self, x):

@@ -69,17 +69,18 @@ def load(path):
     return net.eval()
 
 
-def quantised(net, inputs=()):
-    """int8 by FX graph mode, and how. Without inputs: the skeleton that a quantised network's state_dict fits."""
+def quantised(net, inputs=(), reduce_range=True):
+    """int8 by FX graph mode. Without inputs: the skeleton that any quantised network's state_dict fits."""
     from torch.ao.quantization import get_default_qconfig_mapping
     from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
 
     # `x86`, of PyTorch 2, chooses between oneDNN and FBGEMM for each layer; earlier builds have one or the other.
     engines = torch.backends.quantized.supported_engines
     torch.backends.quantized.engine = next(e for e in ("x86", "onednn", "fbgemm") if e in engines)
-    # FBGEMM's default configuration is x86's as well.
-    prepared = prepare_fx(net, get_default_qconfig_mapping("fbgemm"), torch.zeros(1, 3, 224, 224))
+    # Activations of 7 bits are FBGEMM's default, and x86's; oneDNN's, of 8, is meant for processors with VNNI.
+    mapping = get_default_qconfig_mapping("fbgemm" if reduce_range else "onednn")
+    prepared = prepare_fx(net, mapping, torch.zeros(1, 3, 224, 224))
     with torch.inference_mode():
         for x in inputs:
             prepared(torch.from_numpy(x))
-    return convert_fx(prepared), "FX graph mode, default x86 configuration"
+    return convert_fx(prepared)
