@@ -1,19 +1,31 @@
 #!/usr/bin/env python3
-"""Times this project against ONNX Runtime, OpenVINO and PyTorch on the CPU, in fp32.
+"""Times this project against ONNX Runtime, OpenVINO and PyTorch on the CPU, in fp32 or int8.
 
     tools/bench_peers_cpu.py                         everything, about five minutes
     tools/bench_peers_cpu.py --models resnet18 --configs 1x1 --seconds 10
     tools/bench_peers_cpu.py --no-install            only peers that are installed already
     tools/bench_peers_cpu.py --markdown docs/benchmarks/cpu.md --json cpu.json
+    tools/bench_peers_cpu.py --precision int8        the same with int8 models, made first
+    tools/bench_peers_cpu.py --precision int8 --prepare DIR      only makes them
+    tools/bench_peers_cpu.py --precision int8 --prepared DIR     only times, perhaps on another machine
 
 Every contender runs in a process of its own (tools/peers/, a file each), pinned to the same
 processors, with the same weights, pictures and number of threads, at its best documented settings.
-Before anything is timed, answers are compared: the same best class, logits within 1e-2 of PyTorch's.
+Before anything is timed, answers are compared. In fp32: the same best class, logits within 1e-2 of
+PyTorch's. In int8, where every engine rounds in its own way: the cosine between the logits of a
+picture and PyTorch's fp32 ones, for 16 pictures, with a median of at least 0.98 (sums that overflow,
+as those of weights made for another processor do, give 0.96 to 0.97); how many best classes agree
+is reported.
 Then they take turns, A B C D A B C D …, for --seconds a configuration; those whose turn it is not are
 stopped (SIGSTOP), so that nobody's spinning threads disturb another. A turn is two warm-up runs and
 then runs for --turn milliseconds; its time is their median. Ratios are formed within a round, between
 neighbours in time, and their median and 10th…90th percentile are reported: noise that lasts longer
 than a round hits both and cancels.
+
+int8 models are made from the same fp32 weights and calibration photos, each with the engine's own
+tool; timing them does not need the tools (tools/peers/int8_files.py says what lies in DIR).
+--vnni-only keeps everybody from AMX: ours by its instruction set, engines built on oneDNN by
+ONEDNN_MAX_CPU_ISA, which OpenVINO's copy of it obeys too. ONNX Runtime has no such switch.
 
 Peers come from PyPI into build/peers/venv (pinned below), PyTorch from wherever it is installed
 (Debian: python3-torch). What cannot be had is named and left out.
@@ -30,24 +42,34 @@ import subprocess
 import sys
 import time
 
+from peers import int8_files
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = pathlib.Path(__file__).resolve().parent / "peers"
 PINS = {"onnxruntime": "1.30.0", "openvino": "2026.4.1"}
-ANSWER_LIMIT = 1e-2
+# With which int8 models are made; not needed to time them.
+TOOL_PINS = {"nncf": "3.4.0", "onnx": "1.23.2"}
+# Modules that making a peer's int8 models takes.
+TOOLS = {"onnxruntime": "onnxruntime, onnx", "openvino": "openvino, nncf",
+         "torch": "torch.ao.quantization.quantize_fx, PIL"}
+ANSWER_LIMIT = 1e-2  # fp32: of a logit's difference
+COSINE_LIMIT = 0.98  # int8: of the logits of a picture, the median
 BEGIN, END = "<!-- made by tools/bench_peers_cpu.py -->", "<!-- end of tools/bench_peers_cpu.py -->"
 
 
 class Contender:
-    def __init__(self, key, name, script, module, python):
-        self.key, self.name, self.script, self.module, self.python = key, name, script, module, python
+    def __init__(self, key, name, script, python):
+        self.key, self.name, self.script, self.python = key, name, script, python
 
 
 class Worker:
     """A contender's process. Stopped except while it answers."""
 
-    def __init__(self, contender, cpus, threads):
+    def __init__(self, contender, cpus, threads, vnni_only):
         environment = dict(os.environ, OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads))
         environment.pop("RESNET_THREADS", None)
+        if vnni_only:
+            environment["ONEDNN_MAX_CPU_ISA"] = "AVX512_CORE_VNNI"
         self.contender = contender
         self.process = subprocess.Popen(
             [contender.python, str(PEERS / contender.script), "--cpus", ",".join(map(str, cpus))],
@@ -83,34 +105,41 @@ def python_with(module, pythons):
     return next((p for p in pythons if os.path.exists(p) and can_import(p, module)), None)
 
 
-def make_venv(folder):
-    """Creates the environment of the pinned peers; returns its Python, or None with a note."""
+def make_venv(folder, pins):
+    """Creates the environment of the pinned peers, or says why it could not."""
     python = folder / "bin" / "python"
-    packages = [f"{name}=={version}" for name, version in PINS.items()]
+    packages = [f"{name}=={version}" for name, version in pins.items()]
     print(f"installing {' and '.join(packages)} into {folder.relative_to(ROOT)}", file=sys.stderr)
     for command in ([sys.executable, "-m", "venv", str(folder)],
                     [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages]):
         if subprocess.run(command, stdout=sys.stderr).returncode != 0:
             print("could not install them (Debian needs python3-venv; without a network use --no-install)",
                   file=sys.stderr)
-            return None
-    return str(python)
+            return
+
+
+def pythons(build):
+    """Where peers are looked for, in this order."""
+    return [str(build / "venv" / "bin" / "python"), sys.executable, "/usr/bin/python3"]
+
+
+def install_missing(modules, pins, arguments, build):
+    if not arguments.no_install and any(python_with(m, pythons(build)) is None for m in modules):
+        make_venv(build / "venv", pins)
 
 
 def find_contenders(arguments, build):
-    venv = build / "venv"
-    pythons = [str(venv / "bin" / "python"), sys.executable, "/usr/bin/python3"]
-    found, missing = [Contender("ours", "resnet.cpp", "ours.py", "numpy", sys.executable)], []
-    wanted = [("onnxruntime", "ONNX Runtime", "onnx_runtime.py"), ("openvino", "OpenVINO", "open_vino.py"),
-              ("torch", "PyTorch", "py_torch.py")]
+    found, missing = [Contender("ours", "resnet.cpp", "ours.py", sys.executable)], []
+    # PyTorch's quantisation of whole graphs is on its way out: a PyTorch without it is left out.
+    torch = "torch.ao.quantization.quantize_fx" if arguments.precision == "int8" else "torch"
+    wanted = [("onnxruntime", "ONNX Runtime", "onnx_runtime.py", "onnxruntime"),
+              ("openvino", "OpenVINO", "open_vino.py", "openvino"), ("torch", "PyTorch", "py_torch.py", torch)]
     wanted = [w for w in wanted if w[0] in arguments.peers]
-    installable = [w[0] for w in wanted if w[0] in PINS]
-    if not arguments.no_install and any(python_with(module, pythons) is None for module in installable):
-        make_venv(venv)
-    for module, name, script in wanted:
-        python = python_with(module, pythons)
+    install_missing([w[3] for w in wanted if w[0] in PINS], PINS, arguments, build)
+    for key, name, script, module in wanted:
+        python = python_with(module, pythons(build))
         if python:
-            found.append(Contender(module, name, script, module, python))
+            found.append(Contender(key, name, script, python))
         else:
             missing.append(name)
     return found, missing
@@ -122,6 +151,48 @@ def find_library(given):
         if os.path.exists(path):
             return str(pathlib.Path(path).resolve())
     sys.exit("libresnet.so was not found: build it (cmake --build --preset release), or name it with --library")
+
+
+def weights_of(arguments):
+    """Names of models and their fp32 weights."""
+    result = {}
+    for entry in arguments.models.split(","):
+        name, _, path = entry.partition("=")
+        result[name] = pathlib.Path(path) if path else pathlib.Path(arguments.weights) / f"{name}_imagenet.pth"
+        if not result[name].exists():
+            sys.exit(f"{result[name]}: no such file; give --models {name}=WEIGHTS.pth")
+    return result
+
+
+def prepare_int8(folder, arguments, build):
+    """Makes the int8 models, of every peer whose tools are there."""
+    program = ROOT / "build" / "release" / "resnet"
+    if not program.exists():
+        sys.exit("build/release/resnet was not found: build it (cmake --build --preset release)")
+    wanted = {peer: modules for peer, modules in TOOLS.items() if peer in arguments.peers or peer == "torch"}
+    install_missing([m for peer, m in wanted.items() if peer in PINS], {**PINS, **TOOL_PINS}, arguments, build)
+    found = {peer: python_with(modules, pythons(build)) for peer, modules in wanted.items()}
+    if found["torch"] is None:
+        sys.exit("no Python with torch.ao.quantization and Pillow was found (Debian: python3-torch, python3-pil): "
+                 "it reads the weights and pictures for the peers")
+    for peer in (p for p, python in found.items() if python is None):
+        print(f"no int8 model for {peer}: none of the Pythons can import {TOOLS[peer]}", file=sys.stderr)
+    int8_files.make(folder, weights_of(arguments), {p: python for p, python in found.items() if python},
+                    str(program), arguments, build)
+
+
+def prepared_models(folder, contenders, missing, arguments, build):
+    """What workers are told about each model, and the manifest. Contenders without a model move to `missing`."""
+    import numpy
+    from peers import make_inputs
+
+    manifest, there = int8_files.read(folder, [c.key for c in contenders])
+    missing += [f"{c.name} (no model in {folder.name})" for c in contenders if c.key not in there]
+    contenders[:] = [c for c in contenders if c.key in there]
+    path = str(build / "int8_pictures.npy")
+    numpy.save(path, make_inputs.normalise(numpy.load(folder / "pixels.npy")))
+    names = [entry.partition("=")[0] for entry in arguments.models.split(",")]
+    return {name: {**int8_files.model(folder, manifest, name), "input": path} for name in names}, manifest
 
 
 def prepare(name, weights, batches, arguments, build):
@@ -142,23 +213,50 @@ def prepare(name, weights, batches, arguments, build):
             "pictures": len(pictures[:max(batches)])}
 
 
-def compare_answers(workers, batch, build):
-    """max_abs of every contender's logits from the reference's (PyTorch's if there, else the last one's)."""
+def answers_of(workers, pictures, build):
     import numpy
 
     logits = {}
     for worker in workers:
         path = str(build / f"answer_{worker.contender.key}.npy")
-        worker.ask(op="answer", output=path, batch=batch)
+        worker.ask(op="answer", input=pictures, output=path)
         logits[worker.contender.key] = numpy.load(path)
+    return logits
+
+
+def compare_int8_answers(workers, model, build):
+    """Every contender's likeness to PyTorch's fp32 logits over the test pictures."""
+    import numpy
+
+    reference = numpy.load(model["logits"])
+    result = {}
+    for worker in workers:
+        own = answers_of([worker], model["input"], build)[worker.contender.key]
+        lengths = numpy.linalg.norm(own, axis=1) * numpy.linalg.norm(reference, axis=1)
+        cosines = (own * reference).sum(1) / lengths
+        if not numpy.median(cosines) >= COSINE_LIMIT:
+            raise RuntimeError(f"{worker.contender.name}: logits have a cosine of only {numpy.median(cosines):.3f} "
+                               "with PyTorch's in fp32 (median of the pictures)")
+        result[worker.contender.key] = {"cosine": float(numpy.median(cosines)), "cosine_min": float(cosines.min()),
+                                        "pictures": len(reference),
+                                        "same_class": int((own.argmax(1) == reference.argmax(1)).sum())}
+    return result
+
+
+def compare_answers(workers, pictures, build):
+    """max_abs of every contender's logits from the reference's (PyTorch's if there, else the last one's)."""
+    import numpy
+
+    logits = answers_of(workers, pictures, build)
     reference = logits.get("torch", logits[workers[-1].contender.key])
     result = {}
     for worker in workers:
         own = logits[worker.contender.key]
-        result[worker.contender.key] = float(numpy.abs(own - reference).max())
+        difference = float(numpy.abs(own - reference).max())
+        result[worker.contender.key] = {"max_abs_from_reference": difference}
         same = (own.argmax(1) == reference.argmax(1)).all()
-        if own.shape != reference.shape or not same or not result[worker.contender.key] <= ANSWER_LIMIT:
-            raise RuntimeError(f"{worker.contender.name} gives another answer: max_abs {result[worker.contender.key]:.3g}, "
+        if own.shape != reference.shape or not same or not difference <= ANSWER_LIMIT:
+            raise RuntimeError(f"{worker.contender.name} gives another answer: max_abs {difference:.3g}, "
                                f"best classes {own.argmax(1).tolist()} against {reference.argmax(1).tolist()}")
     return result
 
@@ -200,14 +298,18 @@ def run_configuration(name, model, batch, threads, contenders, arguments, build)
     if len(cpus) < threads:
         raise RuntimeError(f"{threads} threads, but only {len(cpus)} processors may be used")
     path = str(build / f"input_b{batch}.npy")
-    numpy.save(path, numpy.load(model["input"])[:batch])
+    pictures = numpy.load(model["input"])
+    numpy.save(path, pictures[[i % len(pictures) for i in range(batch)]])
     workers = []
     try:
         facts = {}
         for contender in contenders:
-            workers.append(Worker(contender, cpus, threads))
+            workers.append(Worker(contender, cpus, threads, arguments.vnni_only))
             facts[contender.key] = workers[-1].ask(op="load", model=model, batch=batch, threads=threads, input=path)
-        answers = compare_answers(workers, batch, build)
+        if arguments.precision == "int8":
+            answers = compare_int8_answers(workers, model, build)
+        else:
+            answers = compare_answers(workers, path, build)
         rounds, times = time_in_turns(workers, batch, arguments)
     finally:
         for worker in workers:
@@ -215,19 +317,21 @@ def run_configuration(name, model, batch, threads, contenders, arguments, build)
     return {"model": name, "batch": batch, "threads": threads, "cpus": cpus, "rounds": rounds,
             "contenders": {c.key: {"name": c.name, "version": facts[c.key]["version"],
                                    "settings": facts[c.key]["settings"],
-                                   "max_abs_from_reference": answers[c.key], **times[c.key]} for c in contenders}}
+                                   **answers[c.key], **times[c.key]} for c in contenders}}
+
+
+def cpuinfo(key):
+    with open("/proc/cpuinfo") as f:
+        return next((line.partition(":")[2].strip() for line in f if line.partition(":")[0].strip() == key), "")
+
+
+def processor_flags():
+    return set(cpuinfo("flags").split())
 
 
 def machine():
-    processor = platform.machine()
-    flags = set()
-    with open("/proc/cpuinfo") as f:
-        for line in f:
-            key, _, value = line.partition(":")
-            if key.strip() == "model name":
-                processor = value.strip()
-            if key.strip() == "flags":
-                flags = set(value.split())
+    processor = cpuinfo("model name") or platform.machine()
+    flags = processor_flags()
     features = [n for n, f in (("AVX2", "avx2"), ("AVX-512", "avx512f"), ("VNNI", "avx512_vnni"), ("AMX", "amx_tile"))
                 if f in flags]
     return {"processor": processor, "features": features, "processors": os.cpu_count(),
@@ -237,6 +341,22 @@ def machine():
 def commit():
     done = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
     return done.stdout.strip() or "unknown"
+
+
+def answers_text(report, keys):
+    contenders = [r["contenders"] for r in report["results"]]
+    names = {k: contenders[0][k]["name"] for k in keys}
+    if report["precision"] == "int8":
+        def agreement(key):
+            same, cosine, smallest = (min(c[key][k] for c in contenders) for k in ("same_class", "cosine", "cosine_min"))
+            return f"{names[key]} {same} of {contenders[0][key]['pictures']}, {cosine:.4f} ({smallest:.4f})"
+
+        return ("Best classes that are those of PyTorch in fp32, and the cosine between a picture's logits and PyTorch's, "
+                "median (smallest), the worst of all lines: " + "; ".join(map(agreement, keys)) + ".")
+    reference = names["torch"] if "torch" in keys else names[keys[-1]]
+    return (f"Largest difference of any logit from {reference}'s: " +
+            ", ".join(f"{names[k]} {max(c[k]['max_abs_from_reference'] for c in contenders):.1e}" for k in keys) +
+            "; the best class is the same everywhere.")
 
 
 def markdown(report):
@@ -249,8 +369,8 @@ def markdown(report):
         f"{m['system']}, commit {report['commit']}; load before the start {m['load']:.1f}. "
         f"Versions: {', '.join(first[k]['name'] + ' ' + first[k]['version'] for k in keys)}.", "",
         f"    {report['command']}", "",
-        "Milliseconds an image, fp32, 224×224: median over the rounds of each turn's median. Ratios are ours divided by "
-        "the peer's, formed within a round: median, and 10th to 90th percentile in brackets.", "",
+        f"Milliseconds an image, {report['precision']}, 224×224: median over the rounds of each turn's median. "
+        "Ratios are ours divided by the peer's, formed within a round: median, and 10th to 90th percentile in brackets.", "",
         "| model | batch | threads | " + " | ".join(first[k]["name"] for k in keys) + " | " +
         " | ".join(f"ours / {first[k]['name']}" for k in peers) + " | rounds |",
         "|---|---|---|" + "---|" * (len(keys) + len(peers) + 1)]
@@ -259,13 +379,14 @@ def markdown(report):
         cells = [r["model"], str(r["batch"]), str(r["threads"])] + [f"{c[k]['ms']:.2f}" for k in keys]
         cells += [f"**{c[k]['ratio']:.2f}** ({c[k]['ratio_p10']:.2f}–{c[k]['ratio_p90']:.2f})" for k in peers]
         lines.append("| " + " | ".join(cells + [str(r["rounds"])]) + " |")
-    lines += ["", "Largest difference of any logit from " +
-              (first["torch"]["name"] if "torch" in keys else first[keys[-1]]["name"]) + "'s: " +
-              ", ".join(f"{first[k]['name']} {max(r['contenders'][k]['max_abs_from_reference'] for r in report['results']):.1e}"
-                        for k in keys) + "; the best class is the same everywhere.", ""]
+    lines += ["", answers_text(report, keys), ""]
     for k in keys:
         settings = dict.fromkeys(r["contenders"][k]["settings"] for r in report["results"])
         lines.append(f"- {first[k]['name']}: {' or, by batch, '.join(settings)}")
+    if "prepared" in report:
+        made = report["prepared"]["made_with"]
+        lines += ["", f"Calibrated with the same {report['prepared']['calibration_photos']} photos: ours by "
+                  "`resnet quantize`, " + ", ".join(f"{first[k]['name']}'s by {made[k]}" for k in peers) + "."]
     if report["missing"]:
         lines += ["", "Not measured, because not installed: " + ", ".join(report["missing"]) + "."]
     return "\n".join(lines) + "\n"
@@ -293,6 +414,16 @@ def parse_arguments():
     parser.add_argument("--turn", type=float, default=200, help="milliseconds of a turn")
     parser.add_argument("--warm", type=int, default=2, help="runs before a turn's first timed one")
     parser.add_argument("--min-rounds", type=int, default=5)
+    parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32")
+    parser.add_argument("--prepare", type=pathlib.Path, metavar="DIR", help="int8: only make the models, into DIR")
+    parser.add_argument("--prepared", type=pathlib.Path, metavar="DIR", help="int8: time the models of DIR")
+    parser.add_argument("--calibrate", default=data / "coco" / "images", help="int8: folder of photos to calibrate with")
+    parser.add_argument("--images", type=int, default=128, help="int8: photos to calibrate with, spread over all")
+    parser.add_argument("--reduce-range", choices=["auto", "yes", "no"], default="auto",
+                        help="int8: 7 bits of ONNX Runtime's weights and PyTorch's activations, which processors "
+                        "without VNNI need; auto: by this processor")
+    parser.add_argument("--isa", help="ours; default: the best the processor has")
+    parser.add_argument("--vnni-only", action="store_true", help="int8: nobody may use AMX")
     parser.add_argument("--plan", choices=["latency", "throughput"], help="ours; default: by batch size")
     parser.add_argument("--library", help="libresnet.so; default: the one in build/release")
     parser.add_argument("--no-install", action="store_true", help="use installed peers only")
@@ -300,6 +431,12 @@ def parse_arguments():
     parser.add_argument("--markdown", type=pathlib.Path, help="put the table into this file, between its marks; default: standard output")
     arguments = parser.parse_args()
     arguments.peers = arguments.peers.split(",")
+    if arguments.precision != "int8" and (arguments.prepare or arguments.prepared or arguments.vnni_only):
+        parser.error("--prepare, --prepared and --vnni-only go with --precision int8")
+    if arguments.vnni_only and not arguments.isa:
+        arguments.isa = "avx512_vnni"
+    if arguments.reduce_range == "auto":
+        arguments.reduce_range = "no" if processor_flags() & {"avx512_vnni", "avx_vnni"} else "yes"
     return arguments
 
 
@@ -322,22 +459,28 @@ def main():
         os.execv(other, [other, *sys.argv])
     build = ROOT / "build" / "peers"
     build.mkdir(parents=True, exist_ok=True)
+    int8_folder = arguments.prepared or arguments.prepare or build / "int8"
+    if arguments.precision == "int8" and not arguments.prepared:
+        prepare_int8(int8_folder, arguments, build)
+        if arguments.prepare:
+            return
     library = find_library(arguments.library)
     contenders, missing = find_contenders(arguments, build)
+    configurations = [tuple(map(int, c.split("x"))) for c in arguments.configs.split(",")]
+    report = {"date": datetime.date.today().isoformat(), "command": command_line(), "precision": arguments.precision,
+              "machine": machine(), "commit": commit(), "missing": missing, "results": []}
+    if arguments.precision == "int8":
+        models, report["prepared"] = prepared_models(int8_folder, contenders, missing, arguments, build)
+    else:
+        batches = sorted({b for b, _ in configurations})
+        models = {name: prepare(name, weights, batches, arguments, build)
+                  for name, weights in weights_of(arguments).items()}
     for name in missing:
         print(f"not installed, left out: {name}", file=sys.stderr)
     if len(contenders) == 1:
         sys.exit("no peer is installed")
-    configurations = [tuple(map(int, c.split("x"))) for c in arguments.configs.split(",")]
-    report = {"date": datetime.date.today().isoformat(), "command": command_line(),
-              "machine": machine(), "commit": commit(), "missing": missing, "results": []}
-    for entry in arguments.models.split(","):
-        name, _, path = entry.partition("=")
-        weights = pathlib.Path(path) if path else pathlib.Path(arguments.weights) / f"{name}_imagenet.pth"
-        if not weights.exists():
-            sys.exit(f"{weights}: no such file; give --models {name}=WEIGHTS.pth")
-        model = prepare(name, weights, sorted({b for b, _ in configurations}), arguments, build)
-        model["library"] = library
+    for name, model in models.items():
+        model.update(library=library, precision=arguments.precision, isa=arguments.isa, vnni_only=arguments.vnni_only)
         for batch, threads in configurations:
             result = run_configuration(name, model, batch, threads, contenders, arguments, build)
             report["results"].append(result)

@@ -10,8 +10,6 @@ import struct
 
 import numpy
 
-import resnet_torch
-
 SIDE = 224
 
 
@@ -57,7 +55,8 @@ def node(op, inputs, output, **attributes):
 
 
 def value_info(name, shape):
-    dims = b"".join(blob(1, integer(1, d)) for d in shape)
+    """A size that is a word is left to be given when the file is read."""
+    dims = b"".join(blob(1, blob(2, d) if isinstance(d, str) else integer(1, d)) for d in shape)
     return blob(1, name) + blob(2, blob(1, integer(1, TENSOR_FLOAT) + blob(2, dims)))
 
 
@@ -96,6 +95,8 @@ class GraphWriter:
         return self.add("Relu", [self.add("Add", [y, x], f"{name}.sum")], name)
 
     def network(self):
+        import resnet_torch  # here, so that peers' Pythons without torch can take the pictures' part
+
         depth = resnet_torch.depth_of(self.state)
         x = self.add("Relu", [self.conv_bn("input", "conv1", "bn1", 2)], "relu")
         x = self.add("MaxPool", [x], "maxpool", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1])
@@ -107,7 +108,10 @@ class GraphWriter:
 
 
 def write_onnx(state, batch, path):
-    """Opset 17, ir version 8: what ONNX Runtime and OpenVINO of the last years read."""
+    """For one batch size, or for any where `batch` is a word.
+
+    Opset 17, ir version 8: what ONNX Runtime and OpenVINO of the last years read.
+    """
     writer = GraphWriter(state)
     writer.network()
     graph = b"".join(blob(1, n) for n in writer.nodes) + blob(2, "resnet")
@@ -118,20 +122,31 @@ def write_onnx(state, batch, path):
         f.write(integer(1, 8) + blob(7, graph) + blob(8, integer(2, 17)))
 
 
-def read_pictures(paths, count):
-    """Short side 256, centre 224, ImageNet's mean and deviation; fewer pictures than needed repeat."""
+def read_state(path):
+    import torch
+
+    return {k: v.float().numpy() for k, v in torch.load(path, map_location="cpu").items()}
+
+
+def read_pixels(paths):
+    """uint8 [N, 224, 224, 3]: short side 256, centre 224."""
     from PIL import Image
 
     rows = []
-    for path in paths[:count]:
+    for path in paths:
         image = Image.open(path).convert("RGB")
         scale = 256 / min(image.size)
         image = image.resize([max(256, int(s * scale)) for s in image.size], Image.BILINEAR)
         left, top = (round((s - SIDE) / 2) for s in image.size)
-        pixels = numpy.asarray(image.crop((left, top, left + SIDE, top + SIDE)), numpy.float32) / 255
-        pixels = (pixels - numpy.float32([0.485, 0.456, 0.406])) / numpy.float32([0.229, 0.224, 0.225])
-        rows.append(pixels.transpose(2, 0, 1))
-    return numpy.ascontiguousarray([rows[i % len(rows)] for i in range(count)], numpy.float32)
+        rows.append(numpy.asarray(image.crop((left, top, left + SIDE, top + SIDE))))
+    return numpy.stack(rows)
+
+
+def normalise(pixels):
+    """What a network takes: fp32 [N, 3, 224, 224], less ImageNet's mean, by its deviation."""
+    values = numpy.asarray(pixels, numpy.float32) / 255
+    values = (values - numpy.float32([0.485, 0.456, 0.406])) / numpy.float32([0.229, 0.224, 0.225])
+    return numpy.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
 
 def main():
@@ -143,14 +158,13 @@ def main():
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args()
     batches = [int(b) for b in arguments.batches.split(",")]
-
-    import torch
-
-    state = {k: v.float().numpy() for k, v in torch.load(arguments.weights, map_location="cpu").items()}
+    state = read_state(arguments.weights)
     for batch in batches:
         write_onnx(state, batch, f"{arguments.onnx_prefix}_b{batch}.onnx")
     if arguments.pictures:
-        numpy.save(arguments.out, read_pictures(arguments.pictures, max(batches)))
+        values = normalise(read_pixels(arguments.pictures[:max(batches)]))
+        # Fewer pictures than needed repeat.
+        numpy.save(arguments.out, values[[i % len(values) for i in range(max(batches))]])
     else:
         generator = numpy.random.default_rng(0)
         numpy.save(arguments.out, generator.standard_normal((max(batches), 3, SIDE, SIDE), numpy.float32))

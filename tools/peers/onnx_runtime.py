@@ -13,8 +13,11 @@ class OnnxRuntime:
         options.inter_op_num_threads = 1
         options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        int8 = model["precision"] == "int8"
+        if int8:
+            options.add_free_dimension_override_by_name("batch", batch)
         self.session = onnxruntime.InferenceSession(
-            model["onnx"][str(batch)], options, providers=["CPUExecutionProvider"]
+            model["onnxruntime"] if int8 else model["onnx"][str(batch)], options, providers=["CPUExecutionProvider"]
         )
         self.input = self.session.get_inputs()[0].name
         return {

@@ -9,19 +9,25 @@ class OpenVino:
         import openvino
 
         core = openvino.Core()
-        self.compiled = core.compile_model(
-            core.read_model(model["onnx"][str(batch)]),
-            "CPU",
-            {
-                "PERFORMANCE_HINT": "LATENCY",
-                "NUM_STREAMS": 1,
-                "INFERENCE_NUM_THREADS": threads,
-                # On processors with AMX the plugin would compute in bf16.
-                "INFERENCE_PRECISION_HINT": "f32",
-            },
-        )
+        options = {"PERFORMANCE_HINT": "LATENCY", "NUM_STREAMS": 1, "INFERENCE_NUM_THREADS": threads}
+        int8 = model["precision"] == "int8"
+        if int8:
+            network = core.read_model(model["openvino"])
+            network.reshape([batch, 3, 224, 224])
+        else:
+            network = core.read_model(model["onnx"][str(batch)])
+            # On processors with AMX the plugin would compute in bf16.
+            options["INFERENCE_PRECISION_HINT"] = "f32"
+        self.compiled = core.compile_model(network, "CPU", options)
         precision = self.compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        if precision != "f32":
+        if int8:
+            kernels = self._convolutions()
+            if model["vnni_only"] and "amx" in kernels:
+                raise RuntimeError(f"OpenVINO uses AMX: {kernels}")
+            remark = f"what is not int8; convolutions by {kernels}"
+        elif precision == "f32":
+            remark = "asserted"
+        else:
             raise RuntimeError(f"OpenVINO computes in {precision}, not in f32")
         streams = self.compiled.get_property("NUM_STREAMS")
         used = self.compiled.get_property("INFERENCE_NUM_THREADS")
@@ -33,8 +39,17 @@ class OpenVino:
         return {
             "version": openvino.__version__.split("-")[0],
             "settings": f"LATENCY hint, {streams} stream, INFERENCE_PRECISION_HINT={precision} "
-            "(asserted), static batch",
+            f"({remark}), static batch",
         }
+
+    def _convolutions(self):
+        """The kernels chosen, by which the instruction set can be told."""
+        kinds = set()
+        for node in self.compiled.get_runtime_model().get_ordered_ops():
+            facts = node.get_rt_info()
+            if facts["layerType"].value == "Convolution":
+                kinds.add(facts["primitiveType"].value)
+        return " and ".join(sorted(kinds))
 
     def run(self, x):
         if self.tensor is None:  # shares the array's memory

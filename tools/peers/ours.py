@@ -26,12 +26,20 @@ class Ours:
         self.api = ctypes.CDLL(model["library"])
         for function in ("resnet_version", "resnet_last_error", "resnet_session_backend", "resnet_session_isa"):
             getattr(self.api, function).restype = ctypes.c_char_p
+        int8 = model["precision"] == "int8"
         handle = ctypes.c_void_p()
-        self._check(self.api.resnet_model_load(os.fsencode(model["weights"]), ctypes.byref(handle)))
+        self._check(self.api.resnet_model_load(os.fsencode(model["ours" if int8 else "weights"]), ctypes.byref(handle)))
         self.classes = self.api.resnet_model_classes(handle)
         # `latency` is for a few images at a time, `throughput` for batches of eight and more.
         plan = model.get("plan") or ("throughput" if batch >= 8 else "latency")
-        options = _Options(struct_size=ctypes.sizeof(_Options), plan=plan.encode(), threads=threads, max_batch=batch)
+        options = _Options(
+            struct_size=ctypes.sizeof(_Options),
+            precision=model["precision"].encode(),
+            isa=model["isa"].encode() if model.get("isa") else None,
+            plan=plan.encode(),
+            threads=threads,
+            max_batch=batch,
+        )
         self.session = ctypes.c_void_p()
         self._check(self.api.resnet_session_open(handle, ctypes.byref(options), ctypes.byref(self.session)))
         self.api.resnet_model_free(handle)
@@ -42,7 +50,8 @@ class Ours:
         self.logits = (ctypes.c_float * (batch * self.classes))()
         return {
             "version": self.api.resnet_version().decode(),
-            "settings": f"backend {backend}, {isa}, plan {plan}",
+            # Sessions of int8 models have no use for the plan.
+            "settings": f"backend {backend}, {isa}, " + ("int8" if int8 else f"plan {plan}"),
         }
 
     def run(self, x):

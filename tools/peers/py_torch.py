@@ -8,22 +8,38 @@ class PyTorch:
     def load(self, model, batch, threads):
         import torch
 
-        import resnet_torch
-
         self.torch = torch
         torch.set_num_threads(threads)
         torch.set_num_interop_threads(1)
-        net = resnet_torch.load(model["weights"])
         example = torch.rand(batch, 3, 224, 224)
+        load = self._load_int8 if model["precision"] == "int8" else self._load_fp32
+        self.net, settings = load(model, example)
         with torch.inference_mode():
-            traced = torch.jit.freeze(torch.jit.trace(net, example))
-            self.net = torch.jit.optimize_for_inference(traced)
             self.net(example)  # the profiling executor specialises during its first runs
             self.net(example)
-        return {
-            "version": torch.__version__,
-            "settings": "traced, torch.jit.freeze + optimize_for_inference, inference_mode",
-        }
+        return {"version": torch.__version__, "settings": settings}
+
+    def _load_fp32(self, model, example):
+        import resnet_torch
+
+        net = resnet_torch.load(model["weights"])
+        with self.torch.inference_mode():
+            traced = self.torch.jit.freeze(self.torch.jit.trace(net, example))
+            return (
+                self.torch.jit.optimize_for_inference(traced),
+                "traced, torch.jit.freeze + optimize_for_inference, inference_mode",
+            )
+
+    def _load_int8(self, model, example):
+        import resnet_torch
+
+        net = resnet_torch.quantised(resnet_torch.ResNet(model["depth"], model["classes"]).eval())
+        net.load_state_dict(self.torch.load(model["torch"], map_location="cpu"), strict=True)
+        with self.torch.inference_mode():
+            return (
+                self.torch.jit.freeze(self.torch.jit.trace(net, example)),
+                f"engine {self.torch.backends.quantized.engine}, traced, torch.jit.freeze, inference_mode",
+            )
 
     def run(self, x):
         with self.torch.inference_mode():

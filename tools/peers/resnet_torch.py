@@ -35,6 +35,7 @@ class Block(nn.Module):
 class ResNet(nn.Module):
     def __init__(self, depth, classes):
         super().__init__()
+        self.depth = depth
         self.conv1 = nn.Conv2d(3, 64, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.maxpool = nn.MaxPool2d(3, 2, 1)
@@ -66,3 +67,20 @@ def load(path):
     net = ResNet(depth_of(state), state["fc.weight"].shape[0])
     net.load_state_dict(state, strict=True)
     return net.eval()
+
+
+def quantised(net, inputs=(), reduce_range=True):
+    """int8 by FX graph mode. Without inputs: the skeleton that any quantised network's state_dict fits."""
+    from torch.ao.quantization import get_default_qconfig_mapping
+    from torch.ao.quantization.quantize_fx import convert_fx, prepare_fx
+
+    # `x86`, of PyTorch 2, chooses between oneDNN and FBGEMM for each layer; earlier builds have one or the other.
+    engines = torch.backends.quantized.supported_engines
+    torch.backends.quantized.engine = next(e for e in ("x86", "onednn", "fbgemm") if e in engines)
+    # Activations of 7 bits are FBGEMM's default, and x86's; oneDNN's, of 8, is meant for processors with VNNI.
+    mapping = get_default_qconfig_mapping("fbgemm" if reduce_range else "onednn")
+    prepared = prepare_fx(net, mapping, torch.zeros(1, 3, 224, 224))
+    with torch.inference_mode():
+        for x in inputs:
+            prepared(torch.from_numpy(x))
+    return convert_fx(prepared)
