@@ -9,7 +9,6 @@
 #include "text.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 namespace resnet::cli {
@@ -53,18 +52,6 @@ std::string kind_name(ModuleKind kind) {
       return "head";
   }
   return {};
-}
-
-// Bytes of a model file, or of all files of a manifest directory.
-std::uintmax_t stored_bytes(const std::filesystem::path& path) {
-  namespace fs = std::filesystem;
-  const fs::path folder = path.filename() == "manifest.json" ? path.parent_path() : path;
-  if (!fs::is_directory(folder)) return fs::file_size(path);
-  std::uintmax_t bytes = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) bytes += entry.file_size();
-  }
-  return bytes;
 }
 
 Json module_json(const Architecture& architecture, int module, Size input) {

@@ -16,6 +16,17 @@ Json size_json(Size size) {
 
 }  // namespace
 
+std::uintmax_t stored_bytes(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  const fs::path folder = path.filename() == "manifest.json" ? path.parent_path() : path;
+  if (!fs::is_directory(folder)) return fs::file_size(path);
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  return bytes;
+}
+
 Size network_input(const Preprocess& preprocess) {
   return preprocessed_size(preprocess, {1000, 1000});
 }

@@ -1,13 +1,18 @@
-// A model's facts as text and JSON, for `info` and `export`.
+// A model's facts as text and JSON, for `info`, `export` and `quantize`.
 #pragma once
 
 #include "json_output.hpp"
 
+#include <cstdint>
+#include <filesystem>
 #include <string>
 
 #include <resnet/preprocess.hpp>
 
 namespace resnet::cli {
+
+// Bytes of a model file, or of all files of a manifest directory.
+std::uintmax_t stored_bytes(const std::filesystem::path& path);
 
 // The network's input for a square photo.
 Size network_input(const Preprocess& preprocess);

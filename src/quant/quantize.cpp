@@ -202,7 +202,10 @@ class Builder {
     const int bits = first_or_last ? 8 : options_.weight_bits;
     const QuantizedWeights q = quantize_weights(layer, (1 << (bits - 1)) - 1, smallest);
     if (name == "fc") network_.layers.emplace_back().layer = name;
-    network_.layers.back().weight_sqnr_db = decibels(q.signal, q.noise);
+    LayerReport& report = network_.layers.back();
+    report.weight_sqnr_db = decibels(q.signal, q.noise);
+    report.weights = static_cast<std::int64_t>(q.steps.size());
+    report.weight_bits = bits;
 
     std::vector<double> bias = layer.bias;
     correct(layer, q, statistics_.at(input).channel_means(), bias);

@@ -14,6 +14,7 @@
 
 #include "quant/activation_statistics.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -42,6 +43,8 @@ struct LayerReport {
   double output_limit = 0;    // the real value of its largest step
   double largest = 0;         // the largest value that calibration saw
   std::string range{};        // how the limit was chosen
+  std::int64_t weights = 0;   // how many; none in avgpool
+  int weight_bits = 0;        // of each
 };
 
 struct QuantizedNetwork {
