@@ -64,14 +64,13 @@ std::string labels(const Layers& layers) {
 }
 
 std::string bar(std::string_view kind, double percent, int top, int height, const std::string& title) {
-  return fmt::format(
-      R"(<rect class="{}" width="{:.2f}%" y="{}" height="{}" rx="2"><title>{}</title></rect>)", kind,
-      std::clamp(percent, 0.0, 100.0), top, height, html_escape(title));
+  return fmt::format(R"(<rect class="{}" width="{:.2f}%" y="{}" height="{}" rx="2"><title>{}</title></rect>)",
+                     kind, std::clamp(percent, 0.0, 100.0), top, height, html_escape(title));
 }
 
 // Widths are in percent, so that the picture takes any width while its text keeps its size.
 std::string noise_chart(const Layers& layers) {
-  constexpr double kTick = 10;
+  constexpr double kTick = 20;  // a phone has no room for more
   double most = kTick;
   for (const LayerReport& layer : layers) most = std::max({most, layer.weight_sqnr_db, layer.output_sqnr_db});
   most = std::ceil(most / kTick) * kTick;
@@ -90,7 +89,8 @@ std::string noise_chart(const Layers& layers) {
   for (const LayerReport& layer : layers) {
     const auto add = [&](std::string_view kind, double value, int y) {
       if (value != 0)
-        svg += bar(kind, value / most * 100, y, 9, fmt::format("{}, {}: {:.1f} dB", layer.layer, kind, value));
+        svg +=
+            bar(kind, value / most * 100, y, 9, fmt::format("{}, {}: {:.1f} dB", layer.layer, kind, value));
     };
     add("weights", layer.weight_sqnr_db, top + 3);
     add("output", layer.output_sqnr_db, top + 14);
@@ -106,8 +106,8 @@ std::string range_chart(const Layers& layers) {
       static_cast<int>(layers.size()) * kRowHeight);
   int top = 0;
   for (const LayerReport& layer : layers) {
-    // A third of the width is left for the figures behind the longest bar.
-    constexpr double kWidth = 66;
+    // The rest of the width is left for the figures behind the longest bar.
+    constexpr double kWidth = 52;
     if (!layer.range.empty()) {
       const double part = layer.largest > 0 ? layer.output_limit / layer.largest : 1;
       const std::string text =
@@ -132,17 +132,17 @@ std::string table(const Layers& layers) {
     const bool output = !layer.range.empty();
     before += 32 * layer.weights;
     after += layer.weight_bits * layer.weights;
-    out += fmt::format("<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>",
-                       html_escape(layer.layer), decibels(layer.weight_sqnr_db),
-                       decibels(layer.output_sqnr_db), output ? fmt::format("{:.3f}", layer.output_limit) : "–",
-                       output ? fmt::format("{:.3f}", layer.largest) : "–",
-                       output ? html_escape(layer.range) : "–");
+    out += fmt::format(
+        "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>", html_escape(layer.layer),
+        decibels(layer.weight_sqnr_db), decibels(layer.output_sqnr_db),
+        output ? fmt::format("{:.3f}", layer.output_limit) : "–",
+        output ? fmt::format("{:.3f}", layer.largest) : "–", output ? html_escape(layer.range) : "–");
     out += fmt::format("<td>{}</td><td>{}</td><td>{}</td></tr>",
                        layer.weights == 0 ? "–" : std::to_string(layer.weight_bits),
                        kilobytes(32 * layer.weights), kilobytes(layer.weight_bits * layer.weights));
   }
-  out += fmt::format(R"(<tr><th>all</th><td colspan="6"></td><td>{}</td><td>{}</td></tr>)", kilobytes(before),
-                     kilobytes(after));
+  out += fmt::format(R"(<tr><th>all quantised</th><td colspan="6"></td><td>{}</td><td>{}</td></tr>)",
+                     kilobytes(before), kilobytes(after));
   return out + "</tbody></table>";
 }
 
@@ -175,7 +175,7 @@ std::string html_report(const Layers& layers, const ReportContext& context) {
   page += section("The range of each output",
                   "Its largest step against the largest value that calibration saw. What lies between them "
                   "is clipped, so that all other values get finer steps.",
-                  R"(<div class="key"><span><i class="range"></i>kept</span>)"
+                  R"(<div class="key"><span><i class="range"></i>within the range</span>)"
                   R"(<span><i class="rest"></i>clipped</span></div>)" +
                       chart(layers, range_chart(layers)));
   page += fmt::format("<section><h2>Figures</h2><div class=\"scroll\">{}</div></section>\n", table(layers));
