@@ -75,6 +75,9 @@ Json describe(const Model& model) {
   report["bytes"] = stored_bytes(model.path);
   report["architecture"] = architecture.name();
   report["precision"] = to_string(model.precision);
+  if (model.precision == Precision::int8) {
+    report["quant"] = {{"weight_bits", model.quantization.weight_bits}, {"keep", model.quantization.keep}};
+  }
   report["parameters"] = architecture.parameters();
   report["classes"] = architecture.classes();
   const auto shown = std::min(model.labels.size(), kFirstLabels);
@@ -126,7 +129,7 @@ void print_report(const Model& model, const Json& report) {
                                model.architecture.name(), model.architecture.module_count(),
                                grouped(model.architecture.parameters()), static_cast<double>(macs) * 1e-9,
                                input[1].get<int>(), input[2].get<int>())},
-                  {"precision", std::string(to_string(model.precision))},
+                  {"precision", precision_text(model)},
                   {"labels", label_line(model.labels)},
                   {"preprocessing", preprocess_text(model.preprocess)},
                   {"head", head_line(model.head)},

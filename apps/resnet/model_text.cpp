@@ -1,6 +1,7 @@
 #include "model_text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace resnet::cli {
 namespace {
@@ -25,6 +26,15 @@ std::uintmax_t stored_bytes(const std::filesystem::path& path) {
     if (entry.is_regular_file()) bytes += entry.file_size();
   }
   return bytes;
+}
+
+std::string precision_text(const Model& model) {
+  std::string text(to_string(model.precision));
+  if (model.precision != Precision::int8) return text;
+  const Quantization& quantization = model.quantization;
+  text += fmt::format(" ({}-bit weights", quantization.weight_bits);
+  if (!quantization.keep.empty()) text += fmt::format("; {} in fp32", fmt::join(quantization.keep, ", "));
+  return text + ")";
 }
 
 Size network_input(const Preprocess& preprocess) {
