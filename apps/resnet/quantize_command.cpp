@@ -33,6 +33,7 @@ struct QuantizeArguments {
   std::string out;
   std::string range = "auto";
   int weight_bits = 8;
+  std::vector<std::string> keep;
   double gate = -1;  // points that the figure may fall; below 0: not asked for
   std::string data;
   std::string html;
@@ -118,17 +119,17 @@ void print_layers(const std::vector<quant::LayerReport>& layers) {
 }
 
 void write_report(const QuantizeArguments& args, const Model& model, std::size_t photos,
-                  const std::vector<quant::LayerReport>& layers) {
+                  const quant::QuantizedNetwork& network) {
   const std::uintmax_t before = stored_bytes(model.path), after = stored_bytes(args.out);
   const quant::ReportContext context{
       .title = fmt::format("{} in int8", model.path.filename().string()),
       .facts = {{"network", model.architecture.name()},
                 {"calibrated with", fmt::format("{} photos of {}", photos, args.calibrate)},
                 {"ranges", args.range},
-                {"weights", fmt::format("{} bits", args.weight_bits)},
+                {"precision", precision_text(network.model)},
                 {"file", fmt::format("{} → {}, {:.1f} times smaller", human_bytes(before), human_bytes(after),
                                      static_cast<double>(before) / static_cast<double>(after))}}};
-  write_file_atomically(args.html, quant::html_report(layers, context));
+  write_file_atomically(args.html, quant::html_report(network.layers, context));
 }
 
 int run_quantize(const QuantizeArguments& args) {
@@ -139,6 +140,7 @@ int run_quantize(const QuantizeArguments& args) {
   options.range = quant::parse_range_method(args.range);
   options.threads = args.threads;
   options.weight_bits = args.weight_bits;
+  options.keep = args.keep;
   constexpr int kPasses = 2;
   Progress progress("calibrating", "photos", static_cast<std::int64_t>(photos.size()) * kPasses);
   const auto data = [&](const std::function<void(std::span<const float>, const Shape&)>& visit) {
@@ -155,7 +157,7 @@ int run_quantize(const QuantizeArguments& args) {
   const quant::QuantizedNetwork network = quant::quantize(model, data, options);
   if (!passes_gate(model, network.model, args)) return kSomeFailed;
   save_model(network.model, args.out, ModelFormat::safetensors);
-  if (!args.html.empty()) write_report(args, model, photos.size(), network.layers);
+  if (!args.html.empty()) write_report(args, model, photos.size(), network);
   if (args.json) {
     for (const quant::LayerReport& layer : network.layers) {
       Json object;
@@ -212,10 +214,17 @@ void add_quantize_command(CLI::App& app, Action& action) {
   command
       ->add_option(
           "--weight-bits", args->weight_bits,
-          "8 (default); 4 or 2: weights of all layers but conv1 and fc rounded to that many bits, to see "
-          "what that would cost")
+          "8 (default), 4 or 2: of the weights of all layers but conv1 and fc. Fewer make a smaller file and "
+          "a less accurate network; it computes as with 8")
       ->type_name("B")
       ->check(CLI::IsMember({8, 4, 2}).description(""));
+  command
+      ->add_option(
+          "--keep", args->keep,
+          "Modules left in fp32, separated by commas: conv1 (up to maxpool), layer2.0, layer4 (all its "
+          "blocks), fc")
+      ->type_name("MODULE,…")
+      ->delimiter(',');
   command
       ->add_option("--gate", args->gate,
                    "Fail, and write nothing, where top-1 or mAP over --data falls by more than P points")
