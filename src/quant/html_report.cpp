@@ -15,15 +15,17 @@ constexpr int kRowHeight = 26;  // pixels a layer, in charts and labels alike
 constexpr int kAxisHeight = 22;
 
 constexpr std::string_view kStyle = R"css(
-:root { color-scheme: light dark; --page: #fbfbfa; --card: #fff; --ink: #1c1e21; --soft: #62676f; --line: #e3e4e6;
-  --weights: #1d63d8; --output: #e08a2e; --range: #2f9e7d; --rest: #d9dcdf; }
+:root { color-scheme: light dark; --page: #fbfbfa; --card: #fff; --ink: #1c1e21; --soft: #62676f;
+  --line: #e3e4e6; --weights: #1d63d8; --output: #e08a2e; --range: #2f9e7d; --rest: #d9dcdf; }
 @media (prefers-color-scheme: dark) { :root { --page: #14161a; --card: #1c1f25; --ink: #e8eaed; --soft: #9aa0a8;
   --line: #31353d; --weights: #78aaff; --output: #f0a95b; --range: #56c9a8; --rest: #3a3f48; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 main { max-width: 66rem; margin: 0 auto; padding: 1.25rem 1rem 3rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; overflow-wrap: anywhere; } h2 { font-size: 1.05rem; margin: 0 0 .3rem; }
-dl { display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; margin: .3rem 0 0; font-size: .87rem; color: var(--soft); }
+h1 { font-size: 1.5rem; margin: 0 0 .25rem; overflow-wrap: anywhere; }
+h2 { font-size: 1.05rem; margin: 0 0 .3rem; }
+dl { display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; margin: .3rem 0 0; font-size: .87rem;
+  color: var(--soft); }
 dl div { display: flex; gap: .4rem; } dd { margin: 0; color: var(--ink); overflow-wrap: anywhere; }
 p { margin: 0 0 .6rem; font-size: .85rem; color: var(--soft); }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem;
@@ -35,8 +37,10 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .chart ol { list-style: none; margin: 0; padding: 0; font-size: .82rem; }
 .chart svg { display: block; overflow: visible; }
 text { font: 11px system-ui, sans-serif; fill: var(--soft); } .grid { stroke: var(--line); }
-.weights { fill: var(--weights); background: var(--weights); } .output { fill: var(--output); background: var(--output); }
-.range { fill: var(--range); background: var(--range); } .rest { fill: var(--rest); background: var(--rest); }
+.weights { fill: var(--weights); background: var(--weights); }
+.output { fill: var(--output); background: var(--output); }
+.range { fill: var(--range); background: var(--range); }
+.rest { fill: var(--rest); background: var(--rest); }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .82rem; width: 100%;
   font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem .55rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }

@@ -16,7 +16,8 @@ TEST(KeptParts, NamesArePartsInTheNetworksOrder) {
   EXPECT_EQ(kept_parts(network, {}), Names{});
   EXPECT_EQ(kept_parts(network, {"fc", "conv1"}), (Names{"conv1", "fc"}));
   EXPECT_EQ(kept_parts(network, {"head", "fc"}), Names{"fc"});
-  EXPECT_EQ(kept_parts(network, {"layer4", "layer2.1", "layer4.0"}), (Names{"layer2.1", "layer4.0", "layer4.1"}));
+  EXPECT_EQ(kept_parts(network, {"layer4", "layer2.1", "layer4.0"}),
+            (Names{"layer2.1", "layer4.0", "layer4.1"}));
 }
 
 TEST(KeptParts, OtherNamesAreAnErrorThatListsTheChoices) {
@@ -38,8 +39,8 @@ TEST(KeptParts, OtherNamesAreAnErrorThatListsTheChoices) {
 TEST(KeptParts, HoldTheFloatsAndTheScaleThatTheNextOneNeeds) {
   const Model exact = make_random_model(50, 10, 7);
   const Model mixed = test::quantized(exact, {.keep = {"conv1", "layer2", "fc"}});
-  for (const char* name : {"conv1.weight", "bn1.running_var", "layer2.0.downsample.1.bias", "layer2.3.conv3.weight",
-                           "fc.weight", "fc.bias"}) {
+  for (const char* name : {"conv1.weight", "bn1.running_var", "layer2.0.downsample.1.bias",
+                           "layer2.3.conv3.weight", "fc.weight", "fc.bias"}) {
     EXPECT_EQ(mixed.tensor(name).data(), exact.tensor(name).data()) << name;
   }
   for (const char* name : {"conv1.output_scale", "layer2.3.conv3.output_scale", "layer1.0.conv1.multiplier"})

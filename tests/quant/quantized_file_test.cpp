@@ -96,7 +96,8 @@ TEST(PackedWeights, TheFirstLiesInTheLowBits) {
 class QuantizedFile : public testing::TestWithParam<int> {
  protected:
   Model model() const {
-    return test::quantized_random_model(18, kClasses, {.weight_bits = GetParam(), .keep = {"layer1.1", "fc"}});
+    return test::quantized_random_model(18, kClasses,
+                                        {.weight_bits = GetParam(), .keep = {"layer1.1", "fc"}});
   }
   test::TemporaryDirectory directory_;
 };
@@ -109,7 +110,8 @@ TEST_P(QuantizedFile, SafetensorsGiveTheSameModelBack) {
   const SafetensorsFile file(path);
   const json& weight = file.header["layer3.0.conv2.weight"];
   EXPECT_EQ(weight["dtype"], GetParam() == 8 ? "I8" : "U8");
-  EXPECT_EQ(weight["shape"], GetParam() == 8 ? json({256, 256, 3, 3}) : json({256, 256 * 9 * GetParam() / 8}));
+  EXPECT_EQ(weight["shape"],
+            GetParam() == 8 ? json({256, 256, 3, 3}) : json({256, 256 * 9 * GetParam() / 8}));
   EXPECT_EQ(file.header["conv1.weight"]["dtype"], "I8");
   EXPECT_EQ(file.header["layer1.1.conv1.weight"]["dtype"], "F32");
 }
@@ -147,18 +149,23 @@ TEST(HostileQuantizedFile, SafetensorsThatLieAreNamed) {
             std::string::npos);
   EXPECT_NE(with_quant(R"({"weight_bits":4})").find("\"keep\""), std::string::npos);
   EXPECT_NE(with_quant(R"({"weight_bits":4,"keep":[3]})").find("a list of strings"), std::string::npos);
-  EXPECT_NE(with_quant(R"({"weight_bits":4,"keep":["layer9"]})").find("parts of resnet18"), std::string::npos);
-  EXPECT_NE(with_quant(R"({"weight_bits":4,"keep":["fc","conv1"]})").find("in their order"), std::string::npos);
+  EXPECT_NE(with_quant(R"({"weight_bits":4,"keep":["layer9"]})").find("parts of resnet18"),
+            std::string::npos);
+  EXPECT_NE(with_quant(R"({"weight_bits":4,"keep":["fc","conv1"]})").find("in their order"),
+            std::string::npos);
   EXPECT_NE(with_quant(R"({"weight_bits":4,"keep":["conv1"]})").find("tensor conv1.weight holds i8"),
             std::string::npos);
-  EXPECT_NE(with_quant(R"({"weight_bits":4,"keep":["fc"]})").find("tensor fc.weight holds i8"), std::string::npos);
+  EXPECT_NE(with_quant(R"({"weight_bits":4,"keep":["fc"]})").find("tensor fc.weight holds i8"),
+            std::string::npos);
   EXPECT_NE(with_quant("[").find("no valid JSON"), std::string::npos);
-  EXPECT_NE(refused([](SafetensorsFile& f) { f.header["layer2.0.conv1.weight"]["dtype"] = "I8"; })
-                .find("layer2.0.conv1.weight holds i8"),
+  EXPECT_NE(refused([](SafetensorsFile& f) {
+              f.header["layer2.0.conv1.weight"]["dtype"] = "I8";
+            }).find("layer2.0.conv1.weight holds i8"),
             std::string::npos);
   // -8 has no counterpart among 4-bit weights.
-  EXPECT_NE(refused([](SafetensorsFile& f) { f.data[f.begin_of("layer2.0.conv1.weight")] = '\x08'; })
-                .find("layer2.0.conv1, output channel 0: a weight is -8, outside -7..7"),
+  EXPECT_NE(refused([](SafetensorsFile& f) {
+              f.data[f.begin_of("layer2.0.conv1.weight")] = '\x08';
+            }).find("layer2.0.conv1, output channel 0: a weight is -8, outside -7..7"),
             std::string::npos);
 }
 
@@ -174,7 +181,8 @@ TEST(HostileQuantizedFile, ManifestsThatLieAreNamed) {
     return refusal(home);
   };
   const char *weight = "layer1.0.conv1.weight", *scale = "layer1.0.conv1.output_scale";
-  EXPECT_NE(refused([](json& m) { m["quant"] = nullptr; }).find("\"quant\" must be an object"), std::string::npos);
+  EXPECT_NE(refused([](json& m) { m["quant"] = nullptr; }).find("\"quant\" must be an object"),
+            std::string::npos);
   EXPECT_NE(refused([](json& m) { m["dtype"] = "fp32"; }).find("\"quant\" must be"), std::string::npos);
   EXPECT_NE(refused([](json& m) { m["dtype"] = "int4"; }).find("\"dtype\" is \"int4\""), std::string::npos);
   EXPECT_NE(refused([](json& m) { m["quant"]["weight_bits"] = 2; }).find(weight), std::string::npos);
@@ -187,12 +195,14 @@ TEST(HostileQuantizedFile, ManifestsThatLieAreNamed) {
   EXPECT_NE(refused([&](json& m) { m["quant"]["scales"]["other"] = 1; }).find("other"), std::string::npos);
   EXPECT_NE(refused([&](json& m) { m["tensors"][weight]["dtype"] = "f64"; }).find("its dtype must be"),
             std::string::npos);
-  EXPECT_NE(refused([&](json& m) { m["tensors"][weight]["dtype"] = "i8"; }).find("holds i8"), std::string::npos);
+  EXPECT_NE(refused([&](json& m) { m["tensors"][weight]["dtype"] = "i8"; }).find("holds i8"),
+            std::string::npos);
   EXPECT_NE(refused([&](json& m) { m["tensors"][weight].erase("dtype"); }).find("needs 18432 x 4"),
             std::string::npos);
   EXPECT_NE(refused([&](json& m) { m["tensors"][weight]["kind"] = "fc_weight"; }).find("is of kind"),
             std::string::npos);
-  EXPECT_NE(refused([&](json& m) { m["tensors"]["fc.bias"]["shape"] = {2}; }).find("fc.bias"), std::string::npos);
+  EXPECT_NE(refused([&](json& m) { m["tensors"]["fc.bias"]["shape"] = {2}; }).find("fc.bias"),
+            std::string::npos);
   EXPECT_NE(refused([&](json& m) { m["tensors"].erase(weight); }).find(weight), std::string::npos);
 }
 

@@ -98,7 +98,8 @@ std::string case_name(const testing::TestParamInfo<std::tuple<std::string_view, 
 INSTANTIATE_TEST_SUITE_P(Keeps, MixedExecutable,
                          testing::Combine(testing::Values("cpu", "reference"),
                                           testing::Values(Keep{"conv1", "fc"}, Keep{"layer1.0", "layer4"},
-                                                          Keep{"conv1", "layer1", "layer2", "layer3", "layer4.0"},
+                                                          Keep{"conv1", "layer1", "layer2", "layer3",
+                                                               "layer4.0"},
                                                           Keep{"layer2.1", "layer3.0", "fc"})),
                          case_name);
 
