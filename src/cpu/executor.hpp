@@ -20,8 +20,8 @@ struct CompileOptions {
   int threads;
 };
 
-// Packs the weights and lets go of the model's own pages as it does: of an fp32 model with BatchNorm folded
-// (the stem excepted: cuts inside it are exact), of an int8 model as they are.
+// Packs the weights and lets go of the model's own pages as it does: of an fp32 model with BatchNorm folded (the
+// stem excepted: cuts inside it are exact), of an int8 model as they are.
 std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options);
 
 }  // namespace resnet::cpu

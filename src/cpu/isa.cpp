@@ -16,35 +16,35 @@ namespace {
 template <class Table>
 struct Isa {
   std::string_view name;
-  bool (*runs)();           // on this processor
-  const Table* (*table)();  // null where this build has none
+  bool (*runs)();                // on this processor
+  const Table* (*table)();       // null where this build has none
 };
 
 // Best first; the same lists answer what there is and pick what runs.
-constexpr std::array kFp32Isas {
+constexpr std::array kFp32Isas{
 #if defined(__x86_64__)
-  Isa<KernelTable>{"avx512", [] { return cpu_features().avx512; }, avx512_kernels},
-      Isa<KernelTable>{"avx2", [] { return cpu_features().avx2_fma; }, avx2_kernels},
+    Isa<KernelTable>{"avx512", [] { return cpu_features().avx512; }, avx512_kernels},
+    Isa<KernelTable>{"avx2", [] { return cpu_features().avx2_fma; }, avx2_kernels},
 #elif defined(__aarch64__)
-  Isa<KernelTable>{"neon", [] { return cpu_features().neon; }, neon_kernels},
+    Isa<KernelTable>{"neon", [] { return cpu_features().neon; }, neon_kernels},
 #endif
-      Isa<KernelTable>{"portable", [] { return true; }, portable_kernels},
+    Isa<KernelTable>{"portable", [] { return true; }, portable_kernels},
 };
 
-constexpr std::array kInt8Isas {
+constexpr std::array kInt8Isas{
 #if defined(__x86_64__)
-  Isa<int8::KernelTable>{"amx", [] { return cpu_features().amx_int8; }, int8::amx_kernels},
-      Isa<int8::KernelTable>{"avx512_vnni", [] { return cpu_features().avx512_vnni; },
-                             int8::avx512_vnni_kernels},
-      Isa<int8::KernelTable>{"avx_vnni", [] { return cpu_features().avx_vnni; }, int8::avx_vnni_kernels},
-      Isa<int8::KernelTable>{"avx2", [] { return cpu_features().avx2_fma; }, int8::avx2_kernels},
+    Isa<int8::KernelTable>{"amx", [] { return cpu_features().amx_int8; }, int8::amx_kernels},
+    Isa<int8::KernelTable>{"avx512_vnni", [] { return cpu_features().avx512_vnni; },
+                           int8::avx512_vnni_kernels},
+    Isa<int8::KernelTable>{"avx_vnni", [] { return cpu_features().avx_vnni; }, int8::avx_vnni_kernels},
+    Isa<int8::KernelTable>{"avx2", [] { return cpu_features().avx2_fma; }, int8::avx2_kernels},
 #elif defined(__aarch64__)
-  Isa<int8::KernelTable>{"neon_i8mm", [] { return cpu_features().neon_i8mm; }, int8::neon_i8mm_kernels},
-      Isa<int8::KernelTable>{"neon_dotprod", [] { return cpu_features().neon_dotprod; },
-                             int8::neon_dotprod_kernels},
-      Isa<int8::KernelTable>{"neon", [] { return cpu_features().neon; }, int8::neon_kernels},
+    Isa<int8::KernelTable>{"neon_i8mm", [] { return cpu_features().neon_i8mm; }, int8::neon_i8mm_kernels},
+    Isa<int8::KernelTable>{"neon_dotprod", [] { return cpu_features().neon_dotprod; },
+                           int8::neon_dotprod_kernels},
+    Isa<int8::KernelTable>{"neon", [] { return cpu_features().neon; }, int8::neon_kernels},
 #endif
-      Isa<int8::KernelTable>{"portable", [] { return true; }, int8::portable_kernels},
+    Isa<int8::KernelTable>{"portable", [] { return true; }, int8::portable_kernels},
 };
 
 template <class List>

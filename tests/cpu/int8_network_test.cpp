@@ -1,5 +1,5 @@
-// Whole quantised networks on every instruction set of this machine: the reference's logits bit for bit,
-// whatever the threads, the batch, the position in it and the cut.
+// Whole quantised networks on every instruction set of this machine: the reference's logits bit for bit, whatever
+// the threads, the batch, the position in it and the cut.
 
 #include "quant/quantize.hpp"
 #include "support/random_values.hpp"
@@ -92,11 +92,9 @@ TEST_P(Int8NetworkTest, EveryModuleEqualsTheReference) {
 }
 
 TEST_P(Int8NetworkTest, ThreadsBatchAndCutsChangeNoBit) {
-  const std::vector<float> in = input(),
-                           expected = test::run(Session(model(), options(1)), in, input_shape());
+  const std::vector<float> in = input(), expected = test::run(Session(model(), options(1)), in, input_shape());
   for (const int threads : {2, 3})
-    EXPECT_EQ(test::run(Session(model(), options(threads)), in, input_shape()), expected)
-        << threads << " threads";
+    EXPECT_EQ(test::run(Session(model(), options(threads)), in, input_shape()), expected) << threads << " threads";
 
   const Session session(model(), options());
   const std::size_t image = in.size() / shape().batch;
@@ -110,8 +108,7 @@ TEST_P(Int8NetworkTest, ThreadsBatchAndCutsChangeNoBit) {
     o.end = cut;
     const std::vector<float> middle = test::run(Session(model(), o), in, input_shape());
     o.begin = cut, o.end = -1;
-    const Shape middle_shape =
-        model().architecture.output_shape(cut - 1, shape().batch, shape().h, shape().w);
+    const Shape middle_shape = model().architecture.output_shape(cut - 1, shape().batch, shape().h, shape().w);
     EXPECT_EQ(test::run(Session(model(), o), middle, middle_shape), expected) << "cut at " << cut;
   }
 }

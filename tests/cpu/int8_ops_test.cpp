@@ -1,10 +1,8 @@
-// Every int8 operator on every instruction set of this machine against the reference operators: equal, not
-// close.
-
-#include "cpu/reference/int8_ops.hpp"
+// Every int8 operator on every instruction set of this machine against the reference operators: equal, not close.
 
 #include "core/arena.hpp"
 #include "cpu/isa.hpp"
+#include "cpu/reference/int8_ops.hpp"
 
 #include <algorithm>
 #include <random>
@@ -33,8 +31,7 @@ struct ConvCase {
   Values values = Values::random;
 };
 
-// Single pixels, ragged and prime sides and channels, rows of 7 and 14 and more than a tile, ResNet's own
-// shapes.
+// Single pixels, ragged and prime sides and channels, rows of 7 and 14 and more than a tile, ResNet's own shapes.
 constexpr ConvCase kConvCases[] = {
     {1, 1, 1, 1, 1, 1, 1},
     {1, 3, 5, 1, 13, 1, 1},
@@ -62,8 +59,7 @@ std::vector<std::int16_t> random_steps(std::int64_t count, int low, int high, st
   std::vector<std::int16_t> values(static_cast<std::size_t>(count));
   for (auto& v : values) v = static_cast<std::int16_t>(low + static_cast<int>(random() % (high - low + 1)));
   // The bounds are where instructions saturate.
-  for (std::size_t i = 0; i < values.size(); i += 7)
-    values[i] = static_cast<std::int16_t>(i % 2 ? low : high);
+  for (std::size_t i = 0; i < values.size(); i += 7) values[i] = static_cast<std::int16_t>(i % 2 ? low : high);
   return values;
 }
 
@@ -125,8 +121,7 @@ struct Parameters {
   const float* packed_multiplier = nullptr;
 
   // `offset` of an input channel is added to the kernels' own.
-  Parameters(const KernelTable& k, int ic, int oc, int taps, Values values,
-             const std::vector<int>& offset = {})
+  Parameters(const KernelTable& k, int ic, int oc, int taps, Values values, const std::vector<int>& offset = {})
       : arena(2 * Arena::padded(static_cast<std::size_t>(padded_channels(oc)))) {
     const auto steps = random_steps(std::int64_t{oc} * ic * taps, -127, 127, 2);
     weights.assign(steps.begin(), steps.end());
@@ -138,8 +133,7 @@ struct Parameters {
     for (int o = 0; o < oc; ++o) {
       bias.push_back(static_cast<std::int32_t>(random() % 200001) - 100000);
       // Sums of this many random products land all over 0 … 255 and beyond.
-      const double spread =
-          values == Values::largest ? 255.0 * 127 * ic * taps : 12000.0 * std::sqrt(ic * taps);
+      const double spread = values == Values::largest ? 255.0 * 127 * ic * taps : 12000.0 * std::sqrt(ic * taps);
       multiplier.push_back(static_cast<float>((150.0 + o % 100) / spread));
     }
     const auto padded = static_cast<std::size_t>(padded_channels(oc));
@@ -190,8 +184,8 @@ TEST_P(Int8ConvTest, EqualsTheReferenceForAnyTeam) {
   std::vector<std::int16_t> input = random_steps(std::int64_t{c.n} * c.ic * c.h * c.w, 0, 255, 1);
   if (c.values == Values::largest) std::fill(input.begin(), input.end(), std::int16_t{255});
   const bool signed_residual = c.residual == Residual::signed_steps;
-  const std::vector<std::int16_t> residual = random_steps(
-      std::int64_t{c.n} * c.oc * oh * ow, signed_residual ? -127 : 0, signed_residual ? 127 : 255, 4);
+  const std::vector<std::int16_t> residual =
+      random_steps(std::int64_t{c.n} * c.oc * oh * ow, signed_residual ? -127 : 0, signed_residual ? 127 : 255, 4);
   const Parameters parameters(k, c.ic, c.oc, taps, c.values);
 
   std::vector<std::int16_t> expected(residual.size());
@@ -256,10 +250,11 @@ TEST_P(Int8StemTest, EqualsTheReferenceWithAndWithoutThePool) {
   const reference::Conv2dParams params{n, 3, h, w, kChannels, 7, 2, 3};
   const int oh = static_cast<int>(params.oh()), ow = static_cast<int>(params.ow());
   std::vector<std::int16_t> conv(static_cast<std::size_t>(n) * kChannels * oh * ow);
-  reference::conv2d_int8(
-      params, centred.data(), parameters.weights.data(),
-      {.bias = parameters.bias.data(), .multiplier = parameters.multiplier.data(), .range = kUnsignedRange},
-      conv.data(), 1);
+  reference::conv2d_int8(params, centred.data(), parameters.weights.data(),
+                         {.bias = parameters.bias.data(),
+                          .multiplier = parameters.multiplier.data(),
+                          .range = kUnsignedRange},
+                         conv.data(), 1);
   const reference::MaxPoolParams pool{std::int64_t{n} * kChannels, oh, ow, 3, 2, 1};
   std::vector<std::int16_t> pooled(static_cast<std::size_t>(pool.planes * pool.oh() * pool.ow()));
   reference::max_pool_int8(pool, conv.data(), pooled.data(), 1);
@@ -342,8 +337,7 @@ TEST_P(Int8SubsampleTest, TakesEverySecondPixel) {
   std::vector<std::int16_t> expected;
   for (int plane = 0; plane < n * channels; ++plane) {
     for (int y = 0; y < oh; ++y) {
-      for (int x = 0; x < ow; ++x)
-        expected.push_back(input[(std::size_t{1} * plane * h + 2 * y) * w + 2 * x]);
+      for (int x = 0; x < ow; ++x) expected.push_back(input[(std::size_t{1} * plane * h + 2 * y) * w + 2 * x]);
     }
   }
   Buffer in(k, n, channels, h, w, 1), out(k, n, channels, oh, ow, 0);
@@ -358,8 +352,7 @@ std::string case_name(const testing::TestParamInfo<std::tuple<std::string_view, 
 }
 
 constexpr StemCase kStemCases[] = {{1, 32, 32}, {2, 33, 47}, {1, 224, 224}, {1, 35, 301}};
-constexpr HeadCase kHeadCases[] = {
-    {1, 512, 1000, 7, 7}, {9, 64, 10, 3, 2}, {3, 130, 81, 1, 1}, {16, 2048, 80, 2, 2}};
+constexpr HeadCase kHeadCases[] = {{1, 512, 1000, 7, 7}, {9, 64, 10, 3, 2}, {3, 130, 81, 1, 1}, {16, 2048, 80, 2, 2}};
 
 INSTANTIATE_TEST_SUITE_P(EveryIsa, Int8ConvTest,
                          testing::Combine(testing::ValuesIn(cpu::available_isas(Precision::int8)),

@@ -1,9 +1,9 @@
-// AMX: a tile register holds 16 rows of 64 bytes; TDPBUSD multiplies 16 pixels x 64 values of k with 64
-// values of k x 16 output channels in 16 cycles.
+// AMX: a tile register holds 16 rows of 64 bytes; TDPBUSD multiplies 16 pixels x 64 values of k with 64 values of
+// k x 16 output channels in 16 cycles.
 //
 // A pair of pixel tiles meets a pair of channel tiles: four accumulators, and two loads of each kind for four
-// products. Input tiles are read in place, a row of a tile being a pixel, so an evenly spaced run of pixels
-// is a tile. The accumulators of one pair of tiles are requantised while the products of the next pair run:
+// products. Input tiles are read in place, a row of a tile being a pixel, so an evenly spaced run of pixels is
+// a tile. The accumulators of one pair of tiles are requantised while the products of the next pair run:
 // AVX-512 in between the steps of k.
 //
 // Everything else, and the layout of the weights, is AVX-512 VNNI's.
@@ -15,6 +15,7 @@
 #endif
 
 #include "cpu/int8/avx512_vnni.hpp"
+
 #include "cpu/int8/generic/table.hpp"
 
 namespace resnet::cpu::int8 {
@@ -35,7 +36,7 @@ static_assert(kStemDepth >= generic::kStemK && kPairChannels == generic::kTileCh
 // Tiles 0 … 3 accumulate, [pixel tile][channel tile]; 4 and 5 hold pixels, 6 and 7 weights.
 #define TILE_LOAD(tile, base, stride) \
   asm volatile("tileloadd (%0,%1,1), %%tmm" #tile ::"r"(base), "r"(static_cast<std::ptrdiff_t>(stride)))
-#define TILE_STORE(tile, base, stride)                                                                      \
+#define TILE_STORE(tile, base, stride)                                                             \
   asm volatile("tilestored %%tmm" #tile ", (%0,%1,1)" ::"r"(base), "r"(static_cast<std::ptrdiff_t>(stride)) \
                : "memory")
 #define TILE_PRODUCT(acc, pixels, weights) \
@@ -61,8 +62,8 @@ class TileRegisters {
   TileRegisters& operator=(const TileRegisters&) = delete;
 };
 
-// Pixel tiles. Where a tile's rows lie in output and residual is told in elements from their base, < 0 for a
-// row that is no pixel, or another tile's.
+// Pixel tiles. Where a tile's rows lie in output and residual is told in elements from their base, < 0 for a row
+// that is no pixel, or another tile's.
 struct PixelTiles {
   static constexpr int kMost = 64;
   const S::Element* in[kMost];
@@ -136,8 +137,8 @@ class Multiplier {
         pieces_(pieces),
         slice_((kPair + pieces - 1) / pieces) {}
 
-  // Tiles t and, where there is one, t + 1 of `count`. Fetches `lines` cache lines from `next` on with each
-  // step of k.
+  // Tiles t and, where there is one, t + 1 of `count`. Fetches `lines` cache lines from `next` on with each step
+  // of k.
   RESNET_INLINE void run(const TileLoop<S>& loop, const PixelTiles& tiles, int t, int count,
                          const S::Weight* weights, const S::Weight* next, int lines, S::Element* out,
                          const S::Element* residual) {
@@ -258,14 +259,13 @@ void conv(const ConvArgs& a, int rank, int size) {
   const std::ptrdiff_t tile_weights = static_cast<std::ptrdiff_t>(pieces) * kPieceBytes;
 
   // Dealt out in pairs of pixel tiles and whole blocks of channels: no cache line is two members'.
-  const generic::Grid<S> grid((pixel_tiles + 1) / 2, a.out.c / kBlock, a.in.n * in.image,
-                              tile_weights * oc_tiles, size);
+  const generic::Grid<S> grid((pixel_tiles + 1) / 2, a.out.c / kBlock, a.in.n * in.image, tile_weights * oc_tiles,
+                              size);
   if (rank >= grid.across_pixels * grid.across_channels) return;
   const Share<S> my_pairs((pixel_tiles + 1) / 2, rank / grid.across_channels, grid.across_pixels);
   const Share<S> my_blocks(a.out.c / kBlock, rank % grid.across_channels, grid.across_channels);
   const int begin = 2 * my_pairs.begin, end = 2 * my_pairs.end < pixel_tiles ? 2 * my_pairs.end : pixel_tiles;
-  const int oc_begin = my_blocks.begin * (kBlock / kPairChannels),
-            oc_end = my_blocks.end * (kBlock / kPairChannels);
+  const int oc_begin = my_blocks.begin * (kBlock / kPairChannels), oc_end = my_blocks.end * (kBlock / kPairChannels);
   // As many pairs of channel tiles at a time as have weights that stay in L1 while the pixels pass.
   const int fitting = static_cast<int>(kL1Weights / tile_weights), group = fitting < 1 ? 1 : fitting;
 
@@ -280,17 +280,15 @@ void conv(const ConvArgs& a, int rank, int size) {
       const int tile = first + t, column = tile % shape.tiles, run = tile / shape.tiles % runs,
                 n = tile / shape.tiles / runs;
       const int start = shape.start(column);
-      tiles.in[t] =
-          shape.flat ? generic::pixel(a.in, in, n, -a.padding, -a.padding) +
-                           static_cast<std::ptrdiff_t>(start) * kBlock
-                     : generic::pixel(a.in, in, n, run * a.stride - a.padding, start * a.stride - a.padding);
+      tiles.in[t] = shape.flat ? generic::pixel(a.in, in, n, -a.padding, -a.padding) +
+                                     static_cast<std::ptrdiff_t>(start) * kBlock
+                               : generic::pixel(a.in, in, n, run * a.stride - a.padding, start * a.stride - a.padding);
       int y = shape.flat ? start / shape.pitch : run, x = shape.flat ? start % shape.pitch : start;
       for (int i = 0; i < kTileRows; ++i) {
         const int at = start + i;
         const bool mine = i < shape.rows && at < shape.length && at >= column * shape.rows && x < a.out.w;
         const std::ptrdiff_t to = n * out.image + (y + a.out.halo) * out.row + (x + a.out.halo) * kBlock;
-        const std::ptrdiff_t from =
-            n * res.image + (y + residual.halo) * res.row + (x + residual.halo) * kBlock;
+        const std::ptrdiff_t from = n * res.image + (y + residual.halo) * res.row + (x + residual.halo) * kBlock;
         tiles.out[t * kTileRows + i] = mine ? static_cast<std::int32_t>(to) : -1;
         tiles.residual[t * kTileRows + i] = mine ? static_cast<std::int32_t>(from) : -1;
         if (++x == shape.pitch) x = 0, ++y;
@@ -312,9 +310,9 @@ void conv(const ConvArgs& a, int rank, int size) {
                                  .out_signed = a.out.is_signed};
           multiplier.run(loop, tiles, t, count, weights, next, lines,
                          static_cast<S::Element*>(a.out.data) + out.plane * oc_block + oc_lane,
-                         residual.data == nullptr ? nullptr
-                                                  : static_cast<const S::Element*>(residual.data) +
-                                                        res.plane * oc_block + oc_lane);
+                         residual.data == nullptr
+                             ? nullptr
+                             : static_cast<const S::Element*>(residual.data) + res.plane * oc_block + oc_lane);
         }
       }
     }
@@ -340,10 +338,9 @@ void stem_products(const StemArgs& a, const S::Element* windows, int w, S::Eleme
     for (int t = 0; t < count; t += 2) {
       for (int oc = 0; oc < a.out.c; oc += kPairChannels) {
         const TileLoop<S> loop{.bias = a.requantize.bias + oc, .multiplier = a.requantize.multiplier + oc};
-        const auto* weights =
-            static_cast<const S::Weight*>(a.weights) + static_cast<std::ptrdiff_t>(oc) * kStemDepth;
-        multiplier.run(loop, tiles, t, count, weights, weights, 0,
-                       out + oc / kBlock * block_stride + oc % kBlock, nullptr);
+        const auto* weights = static_cast<const S::Weight*>(a.weights) + static_cast<std::ptrdiff_t>(oc) * kStemDepth;
+        multiplier.run(loop, tiles, t, count, weights, weights, 0, out + oc / kBlock * block_stride + oc % kBlock,
+                       nullptr);
       }
     }
   }

@@ -3,6 +3,7 @@
 // cpu_features().avx2_fma.
 
 #include "cpu/int8/avx256.hpp"
+
 #include "cpu/int8/generic/table.hpp"
 
 namespace resnet::cpu::int8 {

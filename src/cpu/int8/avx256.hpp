@@ -1,5 +1,5 @@
-// What the instruction sets of 256 bits share: 8 lanes, 16 registers. A tile of 6 pixels x 2 vectors takes 12
-// of them for accumulators, 2 for weights and 1 for the broadcast.
+// What the instruction sets of 256 bits share: 8 lanes, 16 registers. A tile of 6 pixels x 2 vectors takes 12 of
+// them for accumulators, 2 for weights and 1 for the broadcast.
 #pragma once
 
 #include "cpu/int8/x86_bytes.hpp"
@@ -42,17 +42,12 @@ struct Avx256 {
     r[1] = _mm256_srai_epi32(_mm256_unpackhi_epi16(words, words), 16);
   }
 
-  static RESNET_INLINE Bytes load_bytes(const void* p) {
-    return _mm256_loadu_si256(static_cast<const __m256i*>(p));
-  }
-  static RESNET_INLINE void store_bytes(void* p, Bytes b) {
-    _mm256_storeu_si256(static_cast<__m256i*>(p), b);
-  }
+  static RESNET_INLINE Bytes load_bytes(const void* p) { return _mm256_loadu_si256(static_cast<const __m256i*>(p)); }
+  static RESNET_INLINE void store_bytes(void* p, Bytes b) { _mm256_storeu_si256(static_cast<__m256i*>(p), b); }
   static RESNET_INLINE void to_pixels(const float* x, float mean, float std, std::uint8_t* out) {
     __m256i p[2];
     for (int i = 0; i < 2; ++i) {
-      const Float scaled =
-          mul(add(mul(_mm256_loadu_ps(x + 8 * i), set_float(std)), set_float(mean)), set_float(255));
+      const Float scaled = mul(add(mul(_mm256_loadu_ps(x + 8 * i), set_float(std)), set_float(mean)), set_float(255));
       // The second operand where the first is NaN.
       p[i] = round(_mm256_min_ps(_mm256_max_ps(scaled, set_float(0)), set_float(255)));
     }

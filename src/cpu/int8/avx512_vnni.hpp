@@ -1,6 +1,6 @@
-// AVX-512 VNNI: 16 lanes, 32 registers. A tile of 14 pixels x 2 vectors takes 28 of them for accumulators;
-// 56, 28 and 14 pixels a row and the 196 of a 14x14 plane cut into whole tiles. Included by the instruction
-// sets that have it, each of which names the struct anew, so that their code stays apart.
+// AVX-512 VNNI: 16 lanes, 32 registers. A tile of 14 pixels x 2 vectors takes 28 of them for accumulators; 56,
+// 28 and 14 pixels a row and the 196 of a 14x14 plane cut into whole tiles. Included by the instruction sets
+// that have it, each of which names the struct anew, so that their code stays apart.
 #pragma once
 
 #include "cpu/int8/x86_bytes.hpp"

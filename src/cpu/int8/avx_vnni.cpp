@@ -1,7 +1,8 @@
-// AVX-VNNI, the 256-bit VPDPBUSD of processors without AVX-512. Compiled with -mavx2 -mfma -mavxvnni; run
-// only where cpu_features().avx_vnni.
+// AVX-VNNI, the 256-bit VPDPBUSD of processors without AVX-512. Compiled with -mavx2 -mfma -mavxvnni; run only
+// where cpu_features().avx_vnni.
 
 #include "cpu/int8/avx256.hpp"
+
 #include "cpu/int8/generic/table.hpp"
 
 namespace resnet::cpu::int8 {

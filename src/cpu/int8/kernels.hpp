@@ -1,10 +1,10 @@
 // What an instruction set provides to the cpu backend at precision int8: one table of functions over plain
 // structs. What they compute is written down in docs/int8.md; every table gives the same bits.
 //
-// Activations are blocked by kBlock channels, [N][C/64][H][W][64], one cache line a pixel where an element is
-// a byte. An element is a step of the quantised tensor: u8 (or s8, for the downsampling shortcut), or s16
-// where the instruction set multiplies nothing narrower; all of them mean the same number. A halo of zeros on
-// all four sides lets a padded convolution read without looking at borders.
+// Activations are blocked by kBlock channels, [N][C/64][H][W][64], one cache line a pixel where an element is a
+// byte. An element is a step of the quantised tensor: u8 (or s8, for the downsampling shortcut), or s16 where
+// the instruction set multiplies nothing narrower; all of them mean the same number. A halo of zeros on all
+// four sides lets a padded convolution read without looking at borders.
 //
 // Every function computes one member's share of the work (rank of size) and never waits.
 #pragma once
@@ -103,8 +103,7 @@ struct KernelTable {
   void (*max_pool)(const Activation& in, const Activation& out, int rank, int size);
   void (*subsample)(const Activation& in, const Activation& out, int rank, int size);
   // out: [1][C/64][1][N][64]. multiplier: steps of the input's sum → steps of the output.
-  void (*global_average_pool)(const Activation& in, float multiplier, const Activation& out, int rank,
-                              int size);
+  void (*global_average_pool)(const Activation& in, float multiplier, const Activation& out, int rank, int size);
   void (*fully_connected)(const FullyConnectedArgs&, int rank, int size);
   // Between steps and multiples of `scale`, which are exact both ways. `channels` of them are real.
   void (*to_blocked)(const float* nchw, int channels, float scale, const Activation& out, int rank, int size);

@@ -127,8 +127,7 @@ PackedLayers pack_layers(const Model& model, int begin, int end, const KernelTab
   std::size_t floats = 0;
   if (begin == 0) floats += packer.floats(Kind::stem, stem);
   for (int m = first; m < last; ++m) {
-    for (const ConvSpec& spec : architecture.convolutions(m))
-      floats += packer.floats(Kind::convolution, spec);
+    for (const ConvSpec& spec : architecture.convolutions(m)) floats += packer.floats(Kind::convolution, spec);
   }
   if (end > head) floats += packer.floats(Kind::fully_connected, fc);
 

@@ -1,5 +1,5 @@
-// What the NEON instruction sets share: 4 lanes, 32 registers. A tile of 5 pixels x 4 vectors takes 20 of
-// them for accumulators, 5 for the pixels' values and 1 for weights.
+// What the NEON instruction sets share: 4 lanes, 32 registers. A tile of 5 pixels x 4 vectors takes 20 of them
+// for accumulators, 5 for the pixels' values and 1 for weights.
 #pragma once
 
 #include "cpu/int8/generic/micro_kernel.hpp"
@@ -52,16 +52,13 @@ struct Neon {
     }
   }
 
-  static RESNET_INLINE Bytes load_bytes(const void* p) {
-    return vld1q_u8(static_cast<const std::uint8_t*>(p));
-  }
+  static RESNET_INLINE Bytes load_bytes(const void* p) { return vld1q_u8(static_cast<const std::uint8_t*>(p)); }
   static RESNET_INLINE void store_bytes(void* p, Bytes b) { vst1q_u8(static_cast<std::uint8_t*>(p), b); }
   static RESNET_INLINE Bytes max(Bytes a, Bytes b) { return vmaxq_u8(a, b); }
   static RESNET_INLINE void to_pixels(const float* x, float mean, float std, std::uint8_t* out) {
     Vec p[4];
     for (int i = 0; i < 4; ++i) {
-      const Float scaled =
-          mul(add(mul(vld1q_f32(x + 4 * i), set_float(std)), set_float(mean)), set_float(255));
+      const Float scaled = mul(add(mul(vld1q_f32(x + 4 * i), set_float(std)), set_float(mean)), set_float(255));
       p[i] = round(vmaxnmq_f32(scaled, set_float(0)));  // the number where one is NaN
     }
     store(out, p, false);

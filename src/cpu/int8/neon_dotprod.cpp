@@ -1,9 +1,10 @@
-// NEON with the dot product of signed bytes (SDOT by element, ARMv8.2): activations are multiplied as u8 -
-// 128, which is the u8 with its highest bit flipped, and 128 · Σ weight is in the bias. Compiled with
-// +dotprod; run only where cpu_features().neon_dotprod.
+// NEON with the dot product of signed bytes (SDOT by element, ARMv8.2): activations are multiplied as u8 - 128,
+// which is the u8 with its highest bit flipped, and 128 · Σ weight is in the bias. Compiled with +dotprod; run
+// only where cpu_features().neon_dotprod.
+
+#include "cpu/int8/neon.hpp"
 
 #include "cpu/int8/generic/table.hpp"
-#include "cpu/int8/neon.hpp"
 
 namespace resnet::cpu::int8 {
 namespace {

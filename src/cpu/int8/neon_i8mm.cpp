@@ -1,8 +1,9 @@
 // NEON with the mixed-sign dot product (SUDOT by element, the i8mm extension). Compiled with +i8mm; run only
 // where cpu_features().neon_i8mm.
 
-#include "cpu/int8/generic/table.hpp"
 #include "cpu/int8/neon.hpp"
+
+#include "cpu/int8/generic/table.hpp"
 
 namespace resnet::cpu::int8 {
 namespace {

@@ -63,7 +63,8 @@ class Builder {
 
   Activation activation(SlotName slot, int n, int channels, int h, int w, int halo) {
     const int padded = padded_channels(channels);
-    const std::size_t elements = static_cast<std::size_t>(n) * padded * (h + 2 * halo) * (w + 2 * halo);
+    const std::size_t elements =
+        static_cast<std::size_t>(n) * padded * (h + 2 * halo) * (w + 2 * halo);
     return {reserve(slot, elements * k_.element_bytes), n, padded, h, w, halo};
   }
 
@@ -99,9 +100,10 @@ class Builder {
       if (options_.every_module) add_module_output(module, x, scale);
     }
     const int last = options_.end - 1, channels = architecture_.modules()[last].out_channels;
-    add(last, "output", "from_blocked", 0, [k = &k_, x, channels, scale](const Team& team, const Call& call) {
-      k->from_blocked(x, channels, scale, call.output, team.rank(), team.size());
-    });
+    add(last, "output", "from_blocked", 0,
+        [k = &k_, x, channels, scale](const Team& team, const Call& call) {
+          k->from_blocked(x, channels, scale, call.output, team.rank(), team.size());
+        });
   }
 
   Activation add_input(int module) {
@@ -148,8 +150,8 @@ class Builder {
                         .requantize = {.bias = layers_.stem.bias, .multiplier = layers_.stem.multiplier},
                         .out = out,
                         .pooled = fused};
-    add(fused ? kMaxPool : kRelu, fused ? "stem" : "conv1",
-        kernel_name(layers_.stem.spec) + (fused ? "_pool" : ""), n_ * architecture_.macs(0, h_, w_),
+    add(fused ? kMaxPool : kRelu, fused ? "stem" : "conv1", kernel_name(layers_.stem.spec) + (fused ? "_pool" : ""),
+        n_ * architecture_.macs(0, h_, w_),
         [k = &k_, args, members = memory + image_bytes, member_bytes](const Team& team, const Call&) {
           k->zero_halo(args.out, team.rank(), team.size());
           StemArgs mine = args;
@@ -223,8 +225,8 @@ class Builder {
   void add_head(int module, const Activation& x) {
     // Images become the pixels of one row, so that a batch shares every weight it loads.
     const Activation means = activation(pooled, 1, x.c, 1, x.n, 0);
-    const float multiplier =
-        static_cast<float>(static_cast<double>(layers_.pool_multiplier) / (static_cast<double>(x.h) * x.w));
+    const float multiplier = static_cast<float>(static_cast<double>(layers_.pool_multiplier) /
+                                                (static_cast<double>(x.h) * x.w));
     add(module, "avgpool", "global_average_pool", 0,
         [k = &k_, x, means, multiplier](const Team& team, const Call&) {
           k->global_average_pool(x, multiplier, means, team.rank(), team.size());

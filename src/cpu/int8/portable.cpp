@@ -16,8 +16,7 @@ struct Portable {
   typedef std::uint8_t Bytes __attribute__((vector_size(16)));
   using Input = std::int32_t;
   using WeightVec = Vec;
-  static constexpr int kLanes = 4, kTilePixels = 4, kTileVectors = 2, kGroup = 1, kSteps = 1,
-                       kInputOffset = 0;
+  static constexpr int kLanes = 4, kTilePixels = 4, kTileVectors = 2, kGroup = 1, kSteps = 1, kInputOffset = 0;
   static int channel(int position) { return position; }
 
   static RESNET_INLINE Vec load(const std::int32_t* p) { return *reinterpret_cast<const Vec*>(p); }

@@ -1,8 +1,8 @@
 // Direct convolution of integers as implicit GEMM without an im2col buffer, the packing of its weights, and
 // the fully connected layer, which is a 1x1 convolution over images.
 //
-// Packed weights: [oc tile][channel block, tap][group][V][L][kGroup]. An oc tile's weights (18 KB for 64
-// channels of 3x3 where a weight is a byte) stay in L1 while all pixels of a block pass over them.
+// Packed weights: [oc tile][channel block, tap][group][V][L][kGroup]. An oc tile's weights (18 KB for 64 channels
+// of 3x3 where a weight is a byte) stay in L1 while all pixels of a block pass over them.
 //
 // Order of the loops: pixel block (its input and its output stay in L2) → oc tile → micro tile. Members of
 // the team get a rectangle of (pixel tiles) x (oc tiles).
@@ -124,9 +124,9 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
   const Share<S> my_channels(oc_tiles, rank % grid.across_channels, grid.across_channels);
 
   // A pixel block's input and output take about half of L2.
-  const std::size_t tile_bytes = sizeof(Element) * S::kTilePixels *
-                                 (static_cast<std::size_t>(a.in.c) * Stride * Stride +
-                                  (my_channels.end - my_channels.begin) * kTileChannels<S>);
+  const std::size_t tile_bytes =
+      sizeof(Element) * S::kTilePixels *
+      (static_cast<std::size_t>(a.in.c) * Stride * Stride + (my_channels.end - my_channels.begin) * kTileChannels<S>);
   int block_tiles = static_cast<int>(a.l2_bytes / 2 / tile_bytes);
   block_tiles = block_tiles < 4 ? 4 : block_tiles > kMaxTiles ? kMaxTiles : block_tiles;
   const int my_count = my_pixels.end - my_pixels.begin;
@@ -144,9 +144,9 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
       const int column = tile % tiling.tiles, row = tile / tiling.tiles % rows,
                 n = tile / tiling.tiles / rows;
       const int x = tiling.start(column);
-      places[t] = {
-          pixel(a.in, in, n, row * Stride - a.padding, x * Stride - a.padding), pixel(a.out, out, n, row, x),
-          has_residual ? pixel(a.requantize.residual, res, n, row, x) : nullptr, tiling.size(column)};
+      places[t] = {pixel(a.in, in, n, row * Stride - a.padding, x * Stride - a.padding),
+                   pixel(a.out, out, n, row, x),
+                   has_residual ? pixel(a.requantize.residual, res, n, row, x) : nullptr, tiling.size(column)};
     }
     for (int oc_tile = my_channels.begin; oc_tile < my_channels.end; ++oc_tile) {
       const int oc = oc_tile * kTileChannels<S>, oc_block = oc / kBlock, oc_lane = oc % kBlock;

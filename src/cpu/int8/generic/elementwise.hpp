@@ -12,8 +12,7 @@ template <class S, class F>
 RESNET_INLINE void for_rows(const Activation& a, int rank, int size, F&& f) {
   const int blocks = a.c / kBlock;
   const Share<S> share(static_cast<std::int64_t>(a.n) * blocks * a.h, rank, size);
-  for (int unit = share.begin; unit < share.end; ++unit)
-    f(unit / (blocks * a.h), unit / a.h % blocks, unit % a.h);
+  for (int unit = share.begin; unit < share.end; ++unit) f(unit / (blocks * a.h), unit / a.h % blocks, unit % a.h);
 }
 
 // out[x] = the largest of the 3x3 pixels around 2x of the three rows; a row outside the picture is null.
@@ -62,8 +61,7 @@ void subsample(const Activation& in, const Activation& out, int rank, int size) 
   for_rows<S>(out, rank, size, [&](int n, int block, int y) {
     const typename S::Element* from = pixel(in, is, n, 2 * y, 0) + block * is.plane;
     typename S::Element* to = pixel(out, os, n, y, 0) + block * os.plane;
-    for (int x = 0; x < out.w; ++x, from += 2 * kBlock, to += kBlock)
-      std::memcpy(to, from, sizeof(*to) * kBlock);
+    for (int x = 0; x < out.w; ++x, from += 2 * kBlock, to += kBlock) std::memcpy(to, from, sizeof(*to) * kBlock);
   });
 }
 
@@ -127,8 +125,7 @@ void from_blocked(const Activation& in, int channels, float scale, float* nchw, 
     const Element* from = pixel(in, is, n, y, 0) + block * is.plane;
     const int count = channels - block * kBlock < kBlock ? channels - block * kBlock : kBlock;
     for (int lane = 0; lane < count; ++lane) {
-      float* to =
-          nchw + (static_cast<std::ptrdiff_t>(n) * channels + block * kBlock + lane) * plane + y * in.w;
+      float* to = nchw + (static_cast<std::ptrdiff_t>(n) * channels + block * kBlock + lane) * plane + y * in.w;
       for (int x = 0; x < in.w; ++x) {
         const Element e = from[x * kBlock + lane];
         const int q = in.is_signed && sizeof(Element) == 1 ? static_cast<std::int8_t>(e) : e;

@@ -3,12 +3,12 @@
 //   acc[p][oc] = bias[oc] + Σ_k in[p, k] · w[k][oc]
 //
 // An instruction set S multiplies kGroup neighbouring values of k at once and sums them into one int32 lane
-// (VPDPBUSD, SDOT: 4 bytes; VPMADDWD: 2 words), so weights lie as [group][V][L][kGroup] and a group of a
-// pixel's values is broadcast to all lanes. Sums are exact, so their order is nobody's business.
+// (VPDPBUSD, SDOT: 4 bytes; VPMADDWD: 2 words), so weights lie as [group][V][L][kGroup] and a group of a pixel's
+// values is broadcast to all lanes. Sums are exact, so their order is nobody's business.
 //
-// What S provides: Element and Weight (how activations and weights lie in memory), Vec (L int32), Input
-// (kSteps groups of one pixel), dot<step>, and for the epilogue to_float, mul, add, round, load_residual and
-// store. The last two fix which channel lies in which lane: channel().
+// What S provides: Element and Weight (how activations and weights lie in memory), Vec (L int32), Input (kSteps
+// groups of one pixel), dot<step>, and for the epilogue to_float, mul, add, round, load_residual and store. The
+// last two fix which channel lies in which lane: channel().
 //
 // Headers of this folder are compiled once per instruction set with that set's flags. To keep code for
 // one set out of another's program path they use nothing but templates over the Simd type S: an
@@ -49,8 +49,7 @@ struct TileLoop {
   float residual_multiplier = 0;
   bool residual_signed = false;
   bool out_signed = false;
-  // The next tile's weights, fetched while this one computes, `prefetch_step` bytes with every load of a
-  // pixel.
+  // The next tile's weights, fetched while this one computes, `prefetch_step` bytes with every load of a pixel.
   const std::byte* prefetch = nullptr;
   std::ptrdiff_t prefetch_step = 0;
 };
@@ -85,7 +84,8 @@ struct ToSteps {
     }
     unroll<S, R>([&](auto p) __attribute__((always_inline)) {
       typename S::Vec q[V];
-      unroll<S, V>([&](auto v) __attribute__((always_inline)) { q[v] = S::round(S::from_bits(acc[p][v])); });
+      unroll<S, V>([&](auto v)
+                       __attribute__((always_inline)) { q[v] = S::round(S::from_bits(acc[p][v])); });
       S::store(out + p * kBlock, q, loop.out_signed);
     });
   }
@@ -100,15 +100,15 @@ struct ToLogits {
                                   float* out, const float*) {
     unroll<S, R>([&](auto p) __attribute__((always_inline)) {
       unroll<S, S::kTileVectors>([&](auto v) __attribute__((always_inline)) {
-        S::store_float(out + (p * S::kTileVectors + v) * S::kLanes,
-                       S::mul(S::to_float(acc[p][v]), S::load_float(loop.multiplier + v * S::kLanes)));
+        S::store_float(
+            out + (p * S::kTileVectors + v) * S::kLanes,
+            S::mul(S::to_float(acc[p][v]), S::load_float(loop.multiplier + v * S::kLanes)));
       });
     });
   }
 };
 
-// PixelStride: elements between the inputs of neighbouring output pixels. Loads: of a pixel's values in a
-// piece.
+// PixelStride: elements between the inputs of neighbouring output pixels. Loads: of a pixel's values in a piece.
 template <class S, class Finish, int R, int PixelStride, int Loads>
 void micro_kernel(const TileLoop<S>& loop, const typename S::Element* in, const typename S::Weight* w,
                   typename Finish::Out* out, const typename Finish::Out* residual) {

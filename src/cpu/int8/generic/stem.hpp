@@ -89,15 +89,14 @@ std::size_t packed_stem_bytes(int oc) {
 template <class S, int Depth>
 void pack_stem(const std::int8_t* oihw, int oc, void* packed) {
   constexpr int kTaps = kStemKernel * kStemKernel;
-  pack_tiles<S>(padded_channels(oc) / kTileChannels<S>, Depth, static_cast<typename S::Weight*>(packed), 0, 1,
-                [&](int o, int k) {
+  pack_tiles<S>(padded_channels(oc) / kTileChannels<S>, Depth,
+                static_cast<typename S::Weight*>(packed), 0, 1, [&](int o, int k) {
                   const int tap = k / kStemInputs, c = k % kStemInputs;
                   return o < oc && k < kStemK ? oihw[(o * kStemInputs + c) * kTaps + tap] : 0;
                 });
 }
 
-// Products of one row: [w][kStemDepth] windows → [w][64] steps a channel block, `block_stride` elements
-// apart.
+// Products of one row: [w][kStemDepth] windows → [w][64] steps a channel block, `block_stride` elements apart.
 template <class S>
 void stem_products(const StemArgs& a, const typename S::Element* windows, int w, typename S::Element* out,
                    std::ptrdiff_t block_stride) {
@@ -105,8 +104,9 @@ void stem_products(const StemArgs& a, const typename S::Element* windows, int w,
   const Tiling<S> tiling(w);
   const std::ptrdiff_t start = 0;
   for (int oc = 0; oc < a.out.c; oc += kTileChannels<S>) {
-    const TileLoop<S> loop{
-        .offsets = &start, .bias = a.requantize.bias + oc, .multiplier = a.requantize.multiplier + oc};
+    const TileLoop<S> loop{.offsets = &start,
+                           .bias = a.requantize.bias + oc,
+                           .multiplier = a.requantize.multiplier + oc};
     const auto* weights =
         static_cast<const typename S::Weight*>(a.weights) + static_cast<std::ptrdiff_t>(oc) * kStemDepth<S>;
     for (int t = 0; t < tiling.tiles; ++t) {
@@ -151,8 +151,7 @@ void stem_with(const StemArgs& a, int rank, int size) {
   const Strides<S> out(a.out);
   Element* windows = static_cast<Element*>(a.scratch);
   Element* ring = windows + static_cast<std::ptrdiff_t>(conv_w) * Depth + kBlock;
-  const std::ptrdiff_t ring_block = static_cast<std::ptrdiff_t>(conv_w) * kBlock,
-                       ring_row = ring_block * blocks;
+  const std::ptrdiff_t ring_block = static_cast<std::ptrdiff_t>(conv_w) * kBlock, ring_row = ring_block * blocks;
 
   const Share<S> share(static_cast<std::int64_t>(a.n) * a.out.h, rank, size);
   int picture = -1, done = 0;  // rows of `picture`'s convolution before `done` are in the ring

@@ -19,19 +19,16 @@ double multiply_add_operations(std::int64_t iterations) {
   typename S::WeightVec weight = S::load_weight(weights);
   typename S::Input value = S::load_input(values);
   for (std::int64_t k = 0; k < iterations; ++k) {
-    unroll<S, kChains>([&](auto i) __attribute__((always_inline)) {
-      acc[i] = S::template dot<0>(acc[i], value, weight);
-    });
+    unroll<S, kChains>([&](auto i)
+                           __attribute__((always_inline)) { acc[i] = S::template dot<0>(acc[i], value, weight); });
     S::keep(acc[0]);
   }
   alignas(64) float sum[S::kLanes];
   auto total = S::to_float(acc[0]);
-  unroll<S, kChains>([&](auto i)
-                         __attribute__((always_inline)) { total = S::add(total, S::to_float(acc[i])); });
+  unroll<S, kChains>([&](auto i) __attribute__((always_inline)) { total = S::add(total, S::to_float(acc[i])); });
   S::store_float(sum, total);
   // The sum is used, so that no compiler drops the loop; it is 0, so that this adds nothing.
-  return 2.0 * kChains * S::kLanes * S::kGroup * static_cast<double>(iterations) +
-         static_cast<double>(sum[0]);
+  return 2.0 * kChains * S::kLanes * S::kGroup * static_cast<double>(iterations) + static_cast<double>(sum[0]);
 }
 
 template <class S>
