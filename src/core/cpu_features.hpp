@@ -4,8 +4,8 @@
 namespace resnet {
 
 struct CpuFeatures {
-  bool avx2_fma = false;     // AVX2 and FMA, and the operating system saves their registers
-  bool avx512 = false;       // AVX-512 F, BW, DQ, VL, likewise
+  bool avx2_fma = false;  // AVX2 and FMA, and the operating system saves their registers
+  bool avx512 = false;    // AVX-512 F, BW, DQ, VL, likewise
   bool avx_vnni = false;     // AVX2, and VPDPBUSD on 256 bits without AVX-512
   bool avx512_vnni = false;  // avx512, and VPDPBUSD
   bool amx_int8 = false;     // avx512_vnni and AMX's tiles, which the system lets this process use
