@@ -441,11 +441,11 @@ def parse_arguments():
 
 
 def command_line():
-    """What was called, without the options that name files of this machine."""
+    """What was called, without the options that name files of this machine; of the prepared folder the option."""
     words, skip = ["tools/bench_peers_cpu.py"], False
     for word in sys.argv[1:]:
         if not skip and not word.startswith(("--json", "--markdown", "--library")):
-            words.append(word)
+            words.append("DIR" if words[-1] == "--prepared" else word)
         skip = word in ("--json", "--markdown", "--library")
     return " ".join(words)
 

@@ -9,7 +9,6 @@
 #include "text.hpp"
 
 #include <algorithm>
-#include <filesystem>
 #include <memory>
 
 namespace resnet::cli {
@@ -55,18 +54,6 @@ std::string kind_name(ModuleKind kind) {
   return {};
 }
 
-// Bytes of a model file, or of all files of a manifest directory.
-std::uintmax_t stored_bytes(const std::filesystem::path& path) {
-  namespace fs = std::filesystem;
-  const fs::path folder = path.filename() == "manifest.json" ? path.parent_path() : path;
-  if (!fs::is_directory(folder)) return fs::file_size(path);
-  std::uintmax_t bytes = 0;
-  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file()) bytes += entry.file_size();
-  }
-  return bytes;
-}
-
 Json module_json(const Architecture& architecture, int module, Size input) {
   const Shape shape = architecture.output_shape(module, 1, input.height, input.width);
   Json object;
@@ -88,6 +75,9 @@ Json describe(const Model& model) {
   report["bytes"] = stored_bytes(model.path);
   report["architecture"] = architecture.name();
   report["precision"] = to_string(model.precision);
+  if (model.precision == Precision::int8) {
+    report["quant"] = {{"weight_bits", model.quantization.weight_bits}, {"keep", model.quantization.keep}};
+  }
   report["parameters"] = architecture.parameters();
   report["classes"] = architecture.classes();
   const auto shown = std::min(model.labels.size(), kFirstLabels);
@@ -139,7 +129,7 @@ void print_report(const Model& model, const Json& report) {
                                model.architecture.name(), model.architecture.module_count(),
                                grouped(model.architecture.parameters()), static_cast<double>(macs) * 1e-9,
                                input[1].get<int>(), input[2].get<int>())},
-                  {"precision", std::string(to_string(model.precision))},
+                  {"precision", precision_text(model)},
                   {"labels", label_line(model.labels)},
                   {"preprocessing", preprocess_text(model.preprocess)},
                   {"head", head_line(model.head)},

@@ -1,6 +1,7 @@
 #include "model_text.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace resnet::cli {
 namespace {
@@ -15,6 +16,26 @@ Json size_json(Size size) {
 }
 
 }  // namespace
+
+std::uintmax_t stored_bytes(const std::filesystem::path& path) {
+  namespace fs = std::filesystem;
+  const fs::path folder = path.filename() == "manifest.json" ? path.parent_path() : path;
+  if (!fs::is_directory(folder)) return fs::file_size(path);
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  return bytes;
+}
+
+std::string precision_text(const Model& model) {
+  std::string text(to_string(model.precision));
+  if (model.precision != Precision::int8) return text;
+  const Quantization& quantization = model.quantization;
+  text += fmt::format(" ({}-bit weights", quantization.weight_bits);
+  if (!quantization.keep.empty()) text += fmt::format("; {} in fp32", fmt::join(quantization.keep, ", "));
+  return text + ")";
+}
 
 Size network_input(const Preprocess& preprocess) {
   return preprocessed_size(preprocess, {1000, 1000});

@@ -2,12 +2,15 @@
 #include "command.hpp"
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "core/atomic_file.hpp"
 #include "eval/evaluate.hpp"
 #include "json_output.hpp"
+#include "model_text.hpp"
 #include "open_model.hpp"
 #include "output.hpp"
 #include "pipeline/photo_list.hpp"
 #include "progress.hpp"
+#include "quant/html_report.hpp"
 #include "quant/quantize.hpp"
 #include "terminal.hpp"
 #include "text.hpp"
@@ -30,8 +33,10 @@ struct QuantizeArguments {
   std::string out;
   std::string range = "auto";
   int weight_bits = 8;
+  std::vector<std::string> keep;
   double gate = -1;  // points that the figure may fall; below 0: not asked for
   std::string data;
+  std::string html;
   int threads = 0;
   bool json = false;
   DecodeArguments decode;
@@ -113,6 +118,20 @@ void print_layers(const std::vector<quant::LayerReport>& layers) {
   print("{}", align_columns(rows, {1, 2, 3, 4}));
 }
 
+void write_report(const QuantizeArguments& args, const Model& model, std::size_t photos,
+                  const quant::QuantizedNetwork& network) {
+  const std::uintmax_t before = stored_bytes(model.path), after = stored_bytes(args.out);
+  const quant::ReportContext context{
+      .title = fmt::format("{} in int8", model.path.filename().string()),
+      .facts = {{"network", model.architecture.name()},
+                {"calibrated with", fmt::format("{} photos of {}", photos, args.calibrate)},
+                {"ranges", args.range},
+                {"precision", precision_text(network.model)},
+                {"file", fmt::format("{} → {}, {:.1f} times smaller", human_bytes(before), human_bytes(after),
+                                     static_cast<double>(before) / static_cast<double>(after))}}};
+  write_file_atomically(args.html, quant::html_report(network.layers, context));
+}
+
 int run_quantize(const QuantizeArguments& args) {
   if ((args.gate >= 0) != !args.data.empty()) throw UsageError("--gate and --data go together");
   const Model model = open_model(args.model);
@@ -121,6 +140,7 @@ int run_quantize(const QuantizeArguments& args) {
   options.range = quant::parse_range_method(args.range);
   options.threads = args.threads;
   options.weight_bits = args.weight_bits;
+  options.keep = args.keep;
   constexpr int kPasses = 2;
   Progress progress("calibrating", "photos", static_cast<std::int64_t>(photos.size()) * kPasses);
   const auto data = [&](const std::function<void(std::span<const float>, const Shape&)>& visit) {
@@ -137,6 +157,7 @@ int run_quantize(const QuantizeArguments& args) {
   const quant::QuantizedNetwork network = quant::quantize(model, data, options);
   if (!passes_gate(model, network.model, args)) return kSomeFailed;
   save_model(network.model, args.out, ModelFormat::safetensors);
+  if (!args.html.empty()) write_report(args, model, photos.size(), network);
   if (args.json) {
     for (const quant::LayerReport& layer : network.layers) {
       Json object;
@@ -193,10 +214,17 @@ void add_quantize_command(CLI::App& app, Action& action) {
   command
       ->add_option(
           "--weight-bits", args->weight_bits,
-          "8 (default); 4 or 2: weights of all layers but conv1 and fc rounded to that many bits, to see "
-          "what that would cost")
+          "8 (default), 4 or 2: of the weights of all layers but conv1 and fc. Fewer make a smaller file and "
+          "a less accurate network; it computes as with 8")
       ->type_name("B")
       ->check(CLI::IsMember({8, 4, 2}).description(""));
+  command
+      ->add_option(
+          "--keep", args->keep,
+          "Modules left in fp32, separated by commas: conv1 (up to maxpool), layer2.0, layer4 (all its "
+          "blocks), fc")
+      ->type_name("MODULE,…")
+      ->delimiter(',');
   command
       ->add_option("--gate", args->gate,
                    "Fail, and write nothing, where top-1 or mAP over --data falls by more than P points")
@@ -204,6 +232,8 @@ void add_quantize_command(CLI::App& app, Action& action) {
       ->check(CLI::Range(0.0, 100.0).description(""));
   command->add_option("--data", args->data, "Labelled pictures for --gate, as `resnet eval` takes them")
       ->type_name("SPEC");
+  command->add_option("--html", args->html, "Write what it did to each layer as one self-contained page")
+      ->type_name("REPORT.html");
   command->add_option("--threads", args->threads, "Threads; default: $RESNET_THREADS, or what there is")
       ->type_name("N")
       ->check(CLI::Range(1, 1024).description(""));

@@ -67,6 +67,14 @@ def safetensors_seeds():
     for padding in (0, 3):
         text = json.dumps(header).encode() + b" " * padding
         yield f"padded{padding}.safetensors", struct.pack("<Q", len(text)) + text + bytes(38)
+    packed = {
+        "__metadata__": {"model": "resnet18", "precision": "int8", "quant": '{"weight_bits":4,"keep":["fc"]}'},
+        "layer1.0.conv1.weight": {"dtype": "U8", "shape": [2, 6], "data_offsets": [12, 24]},
+        "layer1.0.conv1.bias": {"dtype": "I32", "shape": [2], "data_offsets": [0, 8]},
+        "fc.bias": {"dtype": "F32", "shape": [1], "data_offsets": [8, 12]},
+    }
+    text = json.dumps(packed).encode()
+    yield "packed.safetensors", struct.pack("<Q", len(text)) + text + bytes(range(24))
     yield "empty.safetensors", struct.pack("<Q", 2) + b"{}"
 
 
@@ -81,6 +89,11 @@ def manifest_seeds():
                     "conv1.weight": tensor("sub/a.bin", [1, 1, 1, 1], "OIHW", "conv_weight")},
     }
     yield "manifest.json", json.dumps(manifest).encode()
+    int8 = dict(manifest, dtype="int8", tensors={
+        "fc.bias": dict(tensor("a.bin", [1], "O", "quant_param"), dtype="i32"),
+        "fc.weight": dict(tensor("b.bin", [4, 6], "OI", "fc_weight"), dtype="u8")})
+    int8["quant"] = {"weight_bits": 4, "keep": ["conv1"], "scales": {"avgpool.multiplier": 0.5}}
+    yield "int8.json", json.dumps(int8).encode()
     manifest["preprocess"].update(resize=[240, 320], center_crop=None, interpolation="bicubic")
     manifest["tensors"]["fc.bias"]["path"] = "../a.bin"
     yield "climbing.json", json.dumps(manifest).encode()

@@ -43,7 +43,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const FileView file{folder.manifest().string(), std::as_bytes(std::span(data, size)), nullptr, false};
   if (!is_manifest(file)) return 0;
   try {
-    for (const auto& [name, tensor] : read_manifest(file).tensors) to_dense_f32(tensor, name);
+    for (const auto& [name, tensor] : read_manifest(file).tensors) to_dense(tensor, tensor.dtype, name);
   } catch (const Error&) {
   }
   return 0;

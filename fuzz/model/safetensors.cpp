@@ -13,7 +13,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   try {
     for (const auto& [name, tensor] : read_safetensors(file).tensors) {
       try {
-        to_dense_f32(tensor, name);
+        const bool integers = tensor.dtype == DType::i8 || tensor.dtype == DType::u8;
+        to_dense(tensor, integers ? tensor.dtype : DType::f32, name);
       } catch (const Error&) {
       }
     }

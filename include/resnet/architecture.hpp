@@ -37,13 +37,22 @@ struct ConvSpec {
   int in_channels, out_channels, kernel, stride, padding;
 };
 
-enum class TensorKind { conv_weight, bn_param, bn_buffer, fc_weight, fc_bias };
+enum class TensorKind {
+  conv_weight,
+  bn_param,
+  bn_buffer,
+  fc_weight,
+  fc_bias,
+  quant_param,  // of a quantised layer's output channels: their biases or multipliers
+  quant_scale,  // one number: a scale, or the ratio of two
+};
 std::string_view to_string(TensorKind kind) noexcept;
 
 struct TensorSpec {
   std::string name;  // torchvision's: "layer1.0.bn1.running_mean"
   Shape shape;
   TensorKind kind;
+  DType dtype = DType::f32;
 };
 
 inline constexpr double kBatchNormEps = 1e-5;

@@ -14,6 +14,7 @@
 #include <resnet/architecture.hpp>
 #include <resnet/precision.hpp>
 #include <resnet/preprocess.hpp>
+#include <resnet/quantization.hpp>
 #include <resnet/tensor.hpp>
 
 namespace resnet {
@@ -36,6 +37,7 @@ struct Model {
   std::vector<std::string> labels{};  // one a class, never empty after load_model
   // fp32: torchvision's tensors, all fp32. int8: those of quantized_tensors().
   Precision precision = Precision::fp32;
+  Quantization quantization{};  // int8 only
   std::map<std::string, Tensor, std::less<>> tensors{};
   std::string format{};          // "pth", "safetensors", "manifest": what it was read from
   std::filesystem::path path{};  // where it was read from; empty for a model made in memory

@@ -142,8 +142,12 @@ class CpuExecutable : public Executable {
 }  // namespace
 
 std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options) {
-  if (model.precision == Precision::int8) return std::make_unique<CpuExecutable<Int8Network>>(model, options);
-  return std::make_unique<CpuExecutable<Fp32Network>>(model, options);
+  if (options.precision == Precision::int8)
+    return std::make_unique<CpuExecutable<Int8Network>>(model, options);
+  if (model.precision != Precision::int8) return std::make_unique<CpuExecutable<Fp32Network>>(model, options);
+  CompileOptions kept = options;
+  kept.isa = fp32_isa_of(options.isa);
+  return std::make_unique<CpuExecutable<Fp32Network>>(model, kept);
 }
 
 }  // namespace resnet::cpu

@@ -14,6 +14,7 @@ namespace resnet::cpu {
 struct CompileOptions {
   int begin;
   int end;
+  Precision precision;  // fp32 also for parts that an int8 model keeps so
   Plan plan;
   std::string isa;  // one of available_isas(model.precision)
   int threads;

@@ -80,6 +80,12 @@ const int8::KernelTable& int8_kernels_for(std::string_view isa) {
   return table_of(kInt8Isas, isa);
 }
 
+std::string_view fp32_isa_of(std::string_view int8_isa) {
+  if (int8_isa == "amx" || int8_isa.starts_with("avx512")) return "avx512";
+  if (int8_isa.starts_with("avx")) return "avx2";
+  return int8_isa.starts_with("neon") ? "neon" : "portable";
+}
+
 std::size_t l2_cache_bytes() {
   constexpr std::size_t kDefault = std::size_t{1} << 20;
 #if defined(_SC_LEVEL2_CACHE_SIZE)

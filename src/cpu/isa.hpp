@@ -18,6 +18,9 @@ std::vector<std::string_view> available_isas(Precision precision);
 const KernelTable& kernels_for(std::string_view isa);
 const int8::KernelTable& int8_kernels_for(std::string_view isa);
 
+// The fp32 instruction set that goes with an int8 one: its vectors without the integer instructions.
+std::string_view fp32_isa_of(std::string_view int8_isa);
+
 // Bytes of L2 cache of one processor (1 MiB where the system does not tell).
 std::size_t l2_cache_bytes();
 

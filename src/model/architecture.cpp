@@ -55,6 +55,10 @@ std::string_view to_string(TensorKind kind) noexcept {
       return "fc_weight";
     case TensorKind::fc_bias:
       return "fc_bias";
+    case TensorKind::quant_param:
+      return "quant_param";
+    case TensorKind::quant_scale:
+      return "quant_scale";
   }
   return "?";
 }

@@ -131,6 +131,25 @@ Head head_from_json(const Json& json, const std::string& name) {
   return head;
 }
 
+OrderedJson quantization_to_json(const Quantization& quantization) {
+  return {{"weight_bits", quantization.weight_bits}, {"keep", quantization.keep}};
+}
+
+Quantization quantization_from_json(const Json& json, const std::string& name) {
+  const auto bits = json.is_object() ? json.find("weight_bits") : json.end();
+  const auto keep = json.is_object() ? json.find("keep") : json.end();
+  if (!json.is_object() || bits == json.end() || keep == json.end())
+    refuse(name, "quant", "an object with \"weight_bits\" and \"keep\"");
+  if (*bits != 8 && *bits != 4 && *bits != 2) refuse(name, "weight_bits", "8, 4 or 2");
+  if (!keep->is_array()) refuse(name, "keep", "a list of strings");
+  Quantization quantization{.weight_bits = bits->get<int>()};
+  for (const Json& part : *keep) {
+    if (!part.is_string()) refuse(name, "keep", "a list of strings");
+    quantization.keep.push_back(part.get<std::string>());
+  }
+  return quantization;
+}
+
 }  // namespace
 
 Json parse_json(std::string_view text, const std::string& name) {
@@ -175,6 +194,8 @@ Facts facts_from_json(const Json& object, const std::string& name) {
     if (*it != "int8" && *it != "fp32") refuse(name, "precision", "\"fp32\" or \"int8\"");
     facts.precision = *it == "int8" ? Precision::int8 : Precision::fp32;
   }
+  if (const auto it = object.find("quant"); it != object.end() && !it->is_null())
+    facts.quantization = quantization_from_json(*it, name);
   if (const auto it = object.find("preprocess"); it != object.end()) {
     facts.preprocess = preprocess_from_json(*it, name);
   }
@@ -197,6 +218,7 @@ OrderedJson facts_to_json(const Model& model) {
   OrderedJson json;
   json["model"] = model.architecture.name();
   if (model.precision != Precision::fp32) json["precision"] = std::string(to_string(model.precision));
+  if (model.precision == Precision::int8) json["quant"] = quantization_to_json(model.quantization);
   json["preprocess"] = preprocess_to_json(model.preprocess);
   json["head"]["kind"] = model.head.kind == HeadKind::softmax ? "softmax" : "sigmoid";
   if (!model.head.thresholds.empty()) json["head"]["thresholds"] = floats_to_json(model.head.thresholds);

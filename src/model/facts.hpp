@@ -3,6 +3,7 @@
 //
 //   "model"       "resnet18" | "resnet34" | "resnet50"
 //   "precision"   "int8" (absent: fp32)
+//   "quant"       of int8: {"weight_bits": 8 | 4 | 2, "keep": [the parts in fp32, "conv1", "layer4.1", …]}
 //   "preprocess"  {"resize": 256 (short side) or [H, W], "center_crop": 224, [H, W] or null (none),
 //                  "mean": [r, g, b], "std": [r, g, b], "interpolation": "bicubic" (absent: bilinear)}
 //   "head"        {"kind": "softmax" | "sigmoid", "thresholds": [one a class] (absent: 0.5 for all)}

@@ -1,13 +1,15 @@
 // The manifest directory: weights as plain files that any language reads in three lines.
 //
-//   DIR/manifest.json                 model, dtype "fp32", layout "NCHW", version 1, preprocess, head,
-//   labels,
-//                                     quant (null: nothing is quantised), and
-//                                     tensors {NAME: {path, shape, layout, kind}}
-//   DIR/layer1.0.conv1.weight.bin …   one file a tensor: fp32, little-endian, row-major, nothing else in it
+//   DIR/manifest.json                 model, dtype "fp32" | "int8", layout "NCHW", version 1, preprocess,
+//   head,
+//                                     labels, quant, and tensors {NAME: {path, shape, layout, kind, dtype}}
+//   DIR/layer1.0.conv1.weight.bin …   one file a tensor: little-endian, row-major, nothing else in it
 //
-// layout names the dimensions: OIHW (convolution), OI (fully connected), O (a value a channel).
-// kind: conv_weight | bn_param | bn_buffer | fc_weight | fc_bias.
+// layout names the dimensions: OIHW (convolution), OI (fully connected, and weights packed into bytes),
+// O (a value a channel). kind: conv_weight | bn_param | bn_buffer | fc_weight | fc_bias | quant_param.
+// dtype: f32 (and so where it is absent) | i32 | i8 | u8.
+// quant: null in fp32; in int8 {"weight_bits", "keep", "scales": {NAME: number}}, where the scales are the
+// tensors of one number, which have no files of their own.
 #pragma once
 
 #include "model/file_view.hpp"

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -17,7 +19,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::array kKinds{TensorKind::conv_weight, TensorKind::bn_param, TensorKind::bn_buffer,
-                            TensorKind::fc_weight, TensorKind::fc_bias};
+                            TensorKind::fc_weight,   TensorKind::fc_bias,  TensorKind::quant_param};
+constexpr std::array kTypes{DType::f32, DType::i32, DType::i8, DType::u8};
 constexpr std::size_t kMostDimensions = 4;
 
 class Reader {
@@ -32,21 +35,25 @@ class Reader {
       fail("JSON, but no manifest of a model (it has no \"tensors\")");
     }
     require_equal(manifest, "version", 1);
-    require_equal(manifest, "dtype", "fp32");
+    const bool int8 = manifest.contains("dtype") && manifest["dtype"] == "int8";
+    if (!int8) require_equal(manifest, "dtype", "fp32");
     require_equal(manifest, "layout", "NCHW");
     for (const char* key : {"model", "preprocess"}) {
       if (!manifest.contains(key)) fail(fmt::format("has no \"{}\"", key));
     }
-    if (const auto quant = manifest.find("quant"); quant != manifest.end() && !quant->is_null()) {
-      fail("holds a quantised model, which this version does not read", ErrorCode::unsupported);
-    }
+    const auto quant = manifest.find("quant");
+    if ((quant != manifest.end() && !quant->is_null()) != int8)
+      fail("\"quant\" must be an object where \"dtype\" is \"int8\", and null where it is \"fp32\"");
     RawModel raw;
     raw.facts = facts_from_json(manifest, file_.name);
+    raw.facts.precision = int8 ? Precision::int8 : Precision::fp32;
+    if (int8) read_scales(*quant, raw);
     const nlohmann::json& tensors = manifest["tensors"];
     if (!tensors.is_object()) fail("\"tensors\" must be an object");
     for (const auto& [name, entry] : tensors.items()) {
+      if (!raw.tensors.emplace(name, tensor(name, entry)).second)
+        fail_tensor(name, "is also a scale of \"quant\"");
       raw.kinds.emplace(name, kind(name, entry));
-      raw.tensors.emplace(name, tensor(name, entry));
     }
     return raw;
   }
@@ -81,9 +88,31 @@ class Reader {
     const auto it =
         std::find_if(kKinds.begin(), kKinds.end(), [&](TensorKind k) { return value == to_string(k); });
     if (it == kKinds.end()) {
-      fail_tensor(name, "its kind must be conv_weight, bn_param, bn_buffer, fc_weight or fc_bias");
+      fail_tensor(name,
+                  "its kind must be conv_weight, bn_param, bn_buffer, fc_weight, fc_bias or quant_param");
     }
     return *it;
+  }
+
+  DType dtype(const std::string& name, const nlohmann::json& entry) const {
+    if (!entry.is_object() || !entry.contains("dtype")) return DType::f32;
+    const auto it = std::find_if(kTypes.begin(), kTypes.end(),
+                                 [&](DType type) { return entry["dtype"] == to_string(type); });
+    if (it == kTypes.end()) fail_tensor(name, "its dtype must be f32, i32, i8 or u8");
+    return *it;
+  }
+
+  void read_scales(const nlohmann::json& quant, RawModel& raw) const {
+    const auto scales = quant.find("scales");
+    if (scales == quant.end() || !scales->is_object()) fail("\"quant\" has no object \"scales\"");
+    for (const auto& [name, number] : scales->items()) {
+      if (!number.is_number()) fail_tensor(name, "its scale must be a number");
+      auto owner = std::make_shared<const float>(number.get<float>());
+      const auto* data = reinterpret_cast<const std::byte*>(owner.get());
+      raw.tensors.emplace(
+          name, RawTensor{.dtype = DType::f32, .shape = Shape{1}, .data = data, .owner = std::move(owner)});
+      raw.kinds.emplace(name, TensorKind::quant_scale);
+    }
   }
 
   RawTensor tensor(const std::string& name, const nlohmann::json& entry) const {
@@ -97,7 +126,7 @@ class Reader {
       }
       dims.push_back(dim.get<std::int64_t>());
     }
-    RawTensor raw{.dtype = DType::f32, .shape = Shape(std::move(dims))};
+    RawTensor raw{.dtype = dtype(name, entry), .shape = Shape(std::move(dims))};
     const char* layout = raw.shape.rank() == 4 ? "OIHW" : raw.shape.rank() == 2 ? "OI" : "O";
     if (member(name, entry, "layout") != layout) {
       fail_tensor(name, fmt::format("its layout must be {} for shape {}", layout, raw.shape.to_string()));
@@ -106,14 +135,14 @@ class Reader {
     const fs::path path = resolve(name, member(name, entry, "path"));
     const FileView data = map_file(path);
     const std::int64_t numel = numel_of(raw.shape, fmt::format("{}: tensor {}", file_.name, printable(name)));
-    if (data.bytes.size() % sizeof(float) != 0 ||
-        static_cast<std::int64_t>(data.bytes.size() / sizeof(float)) != numel) {
-      const ErrorCode code = data.bytes.size() / sizeof(float) < static_cast<std::uint64_t>(numel)
+    const std::size_t item = size_of(raw.dtype);
+    if (data.bytes.size() % item != 0 || static_cast<std::int64_t>(data.bytes.size() / item) != numel) {
+      const ErrorCode code = data.bytes.size() / item < static_cast<std::uint64_t>(numel)
                                  ? ErrorCode::truncated
                                  : ErrorCode::bad_format;
       fail_tensor(name,
-                  fmt::format("{} has {} bytes; shape {} needs {} x 4", path.string(), data.bytes.size(),
-                              raw.shape.to_string(), numel),
+                  fmt::format("{} has {} bytes; shape {} needs {} x {}", path.string(), data.bytes.size(),
+                              raw.shape.to_string(), numel, item),
                   code);
     }
     raw.data = data.bytes.data();

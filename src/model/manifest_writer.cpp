@@ -2,11 +2,13 @@
 #include "model/atomic_directory.hpp"
 #include "model/facts.hpp"
 #include "model/manifest.hpp"
+#include "model/quantized_tensors.hpp"
 #include "model/tensor_file.hpp"
 
 #include <set>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -60,22 +62,31 @@ void require_replaceable(const fs::path& directory) {
   if (error) throw Error(ErrorCode::io, directory.string() + ": cannot be read: " + error.message());
 }
 
-nlohmann::ordered_json manifest_of(const Model& model) {
+nlohmann::ordered_json manifest_of(const Model& model, const std::vector<TensorSpec>& specs) {
+  const bool int8 = model.precision == Precision::int8;
   nlohmann::ordered_json facts = facts_to_json(model);
   nlohmann::ordered_json manifest;
   manifest["model"] = facts["model"];
-  manifest["dtype"] = "fp32";
+  manifest["dtype"] = std::string(to_string(model.precision));
   manifest["layout"] = "NCHW";
   manifest["version"] = 1;
   manifest["preprocess"] = facts["preprocess"];
   manifest["head"] = facts["head"];
   manifest["labels"] = facts["labels"];
-  manifest["quant"] = nullptr;
-  for (const TensorSpec& spec : model.architecture.tensors()) {
-    manifest["tensors"][spec.name] = {{"path", file_name(spec)},
-                                      {"shape", spec.shape.dims()},
-                                      {"layout", layout_of(spec.shape)},
-                                      {"kind", to_string(spec.kind)}};
+  manifest["quant"] = int8 ? facts["quant"] : nlohmann::ordered_json(nullptr);
+  if (int8) manifest["quant"]["scales"] = nlohmann::ordered_json::object();
+  for (const TensorSpec& spec : specs) {
+    if (spec.kind == TensorKind::quant_scale) {
+      // In double, whose digits give every bit of the float back.
+      manifest["quant"]["scales"][spec.name] = static_cast<double>(model.tensor(spec.name).f32()[0]);
+      continue;
+    }
+    nlohmann::ordered_json& entry = manifest["tensors"][spec.name];
+    entry = {{"path", file_name(spec)},
+             {"shape", spec.shape.dims()},
+             {"layout", layout_of(spec.shape)},
+             {"kind", to_string(spec.kind)}};
+    if (int8) entry["dtype"] = to_string(spec.dtype);
   }
   return manifest;
 }
@@ -84,18 +95,23 @@ nlohmann::ordered_json manifest_of(const Model& model) {
 
 void write_manifest(const Model& model, const fs::path& directory, const SaveObserver& observer) {
   require_replaceable(directory);
-  const std::string manifest = dump(manifest_of(model), 1) + "\n";
+  const std::vector<TensorSpec> specs =
+      stored_tensors(model.architecture, model.precision, model.quantization);
+  const std::string manifest = dump(manifest_of(model, specs), 1) + "\n";
   AtomicDirectory staged(directory);
-  for (const TensorSpec& spec : model.architecture.tensors()) {
+  for (const TensorSpec& spec : specs) {
+    if (spec.kind == TensorKind::quant_scale) continue;
+    const Tensor stored = to_stored(model.tensor(spec.name), spec);
     AtomicFile file(staged.temporary() / file_name(spec));
-    write_in_pieces(file, bytes_of(model.tensor(spec.name)));
+    write_in_pieces(file, bytes_of(stored));
     file.commit();
   }
   write_file_atomically(staged.temporary() / kManifestName, manifest);
   staged.commit();
   if (!observer) return;
-  for (const TensorSpec& spec : model.architecture.tensors()) {
-    observer(spec.name, spec.shape, directory / file_name(spec));
+  for (const TensorSpec& spec : specs) {
+    const bool scale = spec.kind == TensorKind::quant_scale;
+    observer(spec.name, spec.shape, directory / (scale ? kManifestName : file_name(spec)));
   }
 }
 

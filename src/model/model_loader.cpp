@@ -88,6 +88,14 @@ void validate_answers(const Model& model, const std::string& name) {
   }
 }
 
+// The kind of a tensor, where the format states it.
+void require_kind(const RawModel& raw, const TensorSpec& spec, const std::string& file) {
+  const auto kind = raw.kinds.find(spec.name);
+  if (kind == raw.kinds.end() || kind->second == spec.kind) return;
+  throw Error(ErrorCode::bad_format, fmt::format("{}: tensor {} is of kind {}, not {}", file, spec.name,
+                                                 to_string(spec.kind), to_string(kind->second)));
+}
+
 // A quantised model says what it is; its tensors must then be exactly those.
 Model build_quantized(RawModel& raw, const std::string& file) {
   const auto refuse = [&](const std::string& what) {
@@ -107,9 +115,15 @@ Model build_quantized(RawModel& raw, const std::string& file) {
     refuse(fmt::format("\"{}\" with {} classes is no network that is read", printable(*raw.facts.model),
                        classes));
   }
-  Model model{.architecture = Architecture(depth, static_cast<int>(classes)), .precision = Precision::int8};
-  const std::vector<QuantizedTensorSpec> specs = quantized_tensors(model.architecture);
-  for (const QuantizedTensorSpec& spec : specs) {
+  Model model{.architecture = Architecture(depth, static_cast<int>(classes)),
+              .precision = Precision::int8,
+              .quantization = raw.facts.quantization.value_or(Quantization{})};
+  check_quantization(model.quantization, model.architecture, file);
+  const std::vector<TensorSpec> specs = quantized_tensors(model.architecture, model.quantization),
+                                stored =
+                                    stored_tensors(model.architecture, model.precision, model.quantization);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    const TensorSpec& spec = stored[i];
     const auto it = raw.tensors.find(spec.name);
     if (it == raw.tensors.end()) {
       throw Error(ErrorCode::not_found,
@@ -117,11 +131,15 @@ Model build_quantized(RawModel& raw, const std::string& file) {
     }
     if (it->second.shape != spec.shape) {
       throw Error(ErrorCode::shape_mismatch,
-                  fmt::format("{}: tensor {} has shape {}, expected {}", file, spec.name,
-                              it->second.shape.to_string(), spec.shape.to_string()));
+                  fmt::format("{}: tensor {} has shape {}, expected {}{}", file, spec.name,
+                              it->second.shape.to_string(), spec.shape.to_string(),
+                              spec.dtype == DType::u8 ? fmt::format(": weights of {} bits, packed into bytes",
+                                                                    model.quantization.weight_bits)
+                                                      : ""));
     }
-    model.tensors.emplace(spec.name,
-                          to_dense(it->second, spec.dtype, fmt::format("{}: tensor {}", file, spec.name)));
+    require_kind(raw, spec, file);
+    const Tensor tensor = to_dense(it->second, spec.dtype, fmt::format("{}: tensor {}", file, spec.name));
+    model.tensors.emplace(spec.name, from_stored(tensor, specs[i]));
   }
   if (raw.tensors.size() != specs.size()) {
     for (const auto& [name, tensor] : raw.tensors) {
@@ -145,11 +163,7 @@ Model build_float(RawModel& raw, const std::string& file) {
 
   Model model{.architecture = architecture};
   for (const TensorSpec& spec : architecture.tensors()) {
-    const auto kind = raw.kinds.find(spec.name);
-    if (kind != raw.kinds.end() && kind->second != spec.kind) {
-      throw Error(ErrorCode::bad_format, fmt::format("{}: tensor {} is of kind {}, not {}", file, spec.name,
-                                                     to_string(spec.kind), to_string(kind->second)));
-    }
+    require_kind(raw, spec, file);
     const auto it = raw.tensors.find(spec.name);
     model.tensors.emplace(spec.name, to_dense_f32(it->second, fmt::format("{}: tensor {}", file, spec.name)));
   }
@@ -189,13 +203,19 @@ Model load_model(const fs::path& path) {
 void validate(const Model& model) {
   const std::string name = model.path.empty() ? "the model" : model.path.string();
   if (model.precision == Precision::int8) {
-    const std::vector<QuantizedTensorSpec> specs = quantized_tensors(model.architecture);
-    for (const QuantizedTensorSpec& spec : specs) {
+    check_quantization(model.quantization, model.architecture, name);
+    const std::vector<TensorSpec> specs = quantized_tensors(model.architecture, model.quantization);
+    for (const TensorSpec& spec : specs) {
       const Tensor& tensor = model.tensor(spec.name);
       if (tensor.empty() || tensor.dtype() != spec.dtype || tensor.shape() != spec.shape) {
         throw Error(ErrorCode::shape_mismatch, fmt::format("{}: tensor {} must be {} {}", name, spec.name,
                                                            to_string(spec.dtype), spec.shape.to_string()));
       }
+    }
+    if (model.tensors.size() != specs.size()) {
+      throw Error(ErrorCode::bad_format,
+                  fmt::format("{}: {} tensors, where {} in int8 has {}", name, model.tensors.size(),
+                              model.architecture.name(), specs.size()));
     }
     check_quantized_values(model, name);
     validate_preprocess(model.preprocess, name);
@@ -228,9 +248,10 @@ ModelFormat parse_model_format(std::string_view name) {
 
 void save_model(const Model& model, const fs::path& path, ModelFormat format, const SaveObserver& observer) {
   validate(model);
-  if (model.precision != Precision::fp32 && format != ModelFormat::safetensors) {
-    throw Error(ErrorCode::unsupported, fmt::format("{}: a model in {} is written as safetensors only",
-                                                    path.string(), to_string(model.precision)));
+  if (model.precision != Precision::fp32 && format == ModelFormat::pth) {
+    throw Error(ErrorCode::unsupported,
+                fmt::format("{}: a .pth holds no model in {}; write safetensors or manifest", path.string(),
+                            to_string(model.precision)));
   }
   for (const Format& candidate : formats::formats()) {
     if (candidate.id == format) return candidate.write(model, path, observer);

@@ -41,6 +41,7 @@ std::int64_t numel_of(const Shape& shape, const std::string& what);
 struct Facts {
   std::optional<std::string> model;    // "resnet18", "resnet34", "resnet50"
   std::optional<Precision> precision;  // absent: fp32
+  std::optional<Quantization> quantization;
   std::optional<Preprocess> preprocess;
   std::optional<Head> head;
   std::vector<std::string> labels;

@@ -66,6 +66,8 @@ class Reader {
   Facts metadata(const nlohmann::json& value) const {
     if (!value.is_object()) fail("__metadata__ is not an object");
     nlohmann::json facts = nlohmann::json::object();
+    const auto precision = value.find("precision");
+    const bool int8 = precision != value.end() && *precision == "int8";
     for (const auto& [key, text] : value.items()) {
       if (!text.is_string()) fail("__metadata__ has a value that is no text: " + printable(key));
       const auto& string = text.get_ref<const std::string&>();
@@ -73,8 +75,8 @@ class Reader {
         // Other programs use this common word too; only ours is a network's name.
         if (string.starts_with("resnet")) facts[key] = string;
       } else if (key == "precision") {
-        if (string == "int8") facts[key] = string;
-      } else if (key == "preprocess" || key == "head" || key == "labels") {
+        if (int8) facts[key] = string;
+      } else if ((key == "quant" && int8) || key == "preprocess" || key == "head" || key == "labels") {
         facts[key] = parse_json(string, fmt::format("{} (__metadata__.{})", file_.name, key));
       }
     }

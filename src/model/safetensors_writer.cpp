@@ -1,4 +1,5 @@
 #include "model/facts.hpp"
+#include "model/quantized_tensors.hpp"
 #include "model/safetensors.hpp"
 #include "model/tensor_file.hpp"
 
@@ -6,28 +7,23 @@
 #include <string>
 #include <vector>
 
-#include <resnet/quantization.hpp>
+#include <resnet/tensor.hpp>
 
 namespace resnet::formats {
 namespace {
 
 // By falling size of their elements, so that each lies at a multiple of it.
-std::vector<std::string> tensor_names(const Model& model) {
-  std::vector<std::string> names;
-  if (model.precision == Precision::int8) {
-    for (const QuantizedTensorSpec& spec : quantized_tensors(model.architecture)) names.push_back(spec.name);
-  } else {
-    for (const TensorSpec& spec : model.architecture.tensors()) names.push_back(spec.name);
-  }
-  std::stable_sort(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
-    return size_of(model.tensor(a).dtype()) > size_of(model.tensor(b).dtype());
+std::vector<TensorSpec> tensors_to_write(const Model& model) {
+  std::vector<TensorSpec> specs = stored_tensors(model.architecture, model.precision, model.quantization);
+  std::stable_sort(specs.begin(), specs.end(), [](const TensorSpec& a, const TensorSpec& b) {
+    return size_of(a.dtype) > size_of(b.dtype);
   });
-  return names;
+  return specs;
 }
 
 // The types that a model of ours holds.
 const char* type_name(DType dtype) {
-  return dtype == DType::i8 ? "I8" : dtype == DType::i32 ? "I32" : "F32";
+  return dtype == DType::i8 ? "I8" : dtype == DType::u8 ? "U8" : dtype == DType::i32 ? "I32" : "F32";
 }
 
 }  // namespace
@@ -40,15 +36,13 @@ void write_safetensors(const Model& model, const std::filesystem::path& path, co
   for (const auto& [key, value] : facts.items()) {
     header["__metadata__"][key] = value.is_string() ? value.get<std::string>() : dump(value, -1);
   }
-  std::vector<std::string> names = tensor_names(model);
+  const std::vector<TensorSpec> specs = tensors_to_write(model);
   std::size_t end = 0;
-  for (const std::string& name : names) {
-    const Tensor& tensor = model.tensor(name);
+  for (const TensorSpec& spec : specs) {
     const std::size_t begin = end;
-    end += tensor.bytes();
-    header[name] = {{"dtype", type_name(tensor.dtype())},
-                    {"shape", tensor.shape().dims()},
-                    {"data_offsets", {begin, end}}};
+    end += static_cast<std::size_t>(spec.shape.numel()) * size_of(spec.dtype);
+    header[spec.name] = {
+        {"dtype", type_name(spec.dtype)}, {"shape", spec.shape.dims()}, {"data_offsets", {begin, end}}};
   }
   // Padded so that the data starts at a cache line.
   std::string text = dump(header, -1);
@@ -59,10 +53,13 @@ void write_safetensors(const Model& model, const std::filesystem::path& path, co
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(&length, 1)));
   file.write(text);
-  for (const std::string& name : names) write_in_pieces(file, bytes_of(model.tensor(name)));
+  for (const TensorSpec& spec : specs) {
+    const Tensor stored = to_stored(model.tensor(spec.name), spec);
+    write_in_pieces(file, bytes_of(stored));
+  }
   file.commit();
   if (!observer) return;
-  for (const std::string& name : names) observer(name, model.tensor(name).shape(), path);
+  for (const TensorSpec& spec : specs) observer(spec.name, spec.shape, path);
 }
 
 }  // namespace resnet::formats

@@ -1,6 +1,7 @@
 #include "quant/quantize.hpp"
 
 #include "quant/fold.hpp"
+#include "quant/kept_parts.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -151,14 +152,16 @@ class Builder {
                            .preprocess = model.preprocess,
                            .head = model.head,
                            .labels = model.labels,
-                           .precision = Precision::int8},
+                           .precision = Precision::int8,
+                           .quantization = {.weight_bits = options.weight_bits, .keep = options.keep}},
                  .layers = {}} {}
 
   QuantizedNetwork build() {
     const Architecture& architecture = model_.architecture;
     std::string input = "conv1";  // the activation that the next block reads
-    add_layer("conv1", fold_stem(model_), kPixels, 1.0, choose("conv1", kUnsignedSteps));
+    if (!keep(0, input)) add_layer("conv1", fold_stem(model_), kPixels, 1.0, choose("conv1", kUnsignedSteps));
     for (int m = 4; m < architecture.head(); ++m) {
+      if (keep(m, input)) continue;
       const Module& module = architecture.modules()[static_cast<std::size_t>(m)];
       const std::string block_input = input;
       std::string shortcut = input;
@@ -171,6 +174,7 @@ class Builder {
       }
       put_scalar(module.name + ".residual_multiplier", scale_.at(shortcut) / scale_.at(input));
     }
+    if (keep(architecture.head(), input)) return std::move(network_);
     const double pooled = choose(kPooled, kUnsignedSteps);
     put_scalar("avgpool.multiplier", scale_.at(input) / pooled);
     add_layer("fc", fully_connected(model_), kPooled, pooled, 1.0);
@@ -178,6 +182,27 @@ class Builder {
   }
 
  private:
+  // A module that stays in fp32: its tensors go over as they are. Where a quantised module reads its output,
+  // that gets a scale, and `output` becomes its name. False for a module that is to be quantised.
+  bool keep(int module, std::string& output) {
+    const Quantization& quantization = network_.model.quantization;
+    if (!keeps(quantization, model_.architecture, module)) return false;
+    const std::string prefix = quantization_part(model_.architecture, module);
+    for (const auto& [name, tensor] : model_.tensors) {
+      const bool stem = module == 0 && name.starts_with("bn1.");
+      if (stem || name.starts_with(prefix + ".")) put(name, tensor);
+    }
+    if (module == model_.architecture.head()) return true;
+    for (const ConvSpec& spec : model_.architecture.convolutions(module)) {
+      if (!spec.conv.ends_with("downsample.0")) output = spec.conv;
+    }
+    const std::string scale = output + ".output_scale";
+    for (const TensorSpec& spec : quantized_tensors(model_.architecture, quantization)) {
+      if (spec.name == scale) put_scalar(scale, choose(output, kUnsignedSteps));
+    }
+    return true;
+  }
+
   // The scale of activation `name`, with a line in the report.
   double choose(const std::string& name, int steps) {
     const ActivationStatistics& s = statistics_.at(name);
@@ -202,7 +227,10 @@ class Builder {
     const int bits = first_or_last ? 8 : options_.weight_bits;
     const QuantizedWeights q = quantize_weights(layer, (1 << (bits - 1)) - 1, smallest);
     if (name == "fc") network_.layers.emplace_back().layer = name;
-    network_.layers.back().weight_sqnr_db = decibels(q.signal, q.noise);
+    LayerReport& report = network_.layers.back();
+    report.weight_sqnr_db = decibels(q.signal, q.noise);
+    report.weights = static_cast<std::int64_t>(q.steps.size());
+    report.weight_bits = bits;
 
     std::vector<double> bias = layer.bias;
     correct(layer, q, statistics_.at(input).channel_means(), bias);
@@ -264,8 +292,10 @@ QuantizedNetwork quantize(const Model& model, const CalibrationData& data, const
   if (options.weight_bits != 8 && options.weight_bits != 4 && options.weight_bits != 2)
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("weights of {} bits: give 8, 4 or 2", options.weight_bits));
-  const Statistics statistics = calibrate(model, data, options);
-  QuantizedNetwork network = Builder(model, statistics, options).build();
+  QuantizeOptions resolved = options;
+  resolved.keep = kept_parts(model.architecture, options.keep);
+  const Statistics statistics = calibrate(model, data, resolved);
+  QuantizedNetwork network = Builder(model, statistics, resolved).build();
   validate(network.model);
   return network;
 }

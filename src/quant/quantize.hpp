@@ -14,6 +14,7 @@
 
 #include "quant/activation_statistics.hpp"
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -29,9 +30,11 @@ using CalibrationData = std::function<void(const std::function<void(std::span<co
 
 struct QuantizeOptions {
   RangeMethod range = RangeMethod::automatic;
-  // 4 or 2: the weights of every layer but conv1 and fc, which suffer most, are rounded to that many bits.
-  // They are still stored and computed with as int8: such a model shows what fewer bits would cost.
+  // 8, 4 or 2. The weights of conv1 and fc, which suffer most, keep 8. Files hold fewer bits packed; they
+  // compute as int8 all the same.
   int weight_bits = 8;
+  // Left in fp32: parts as quantization_part() names them; "layer1" is all its blocks, and "head" is "fc".
+  std::vector<std::string> keep{};
   int threads = 0;  // as SessionOptions::threads
 };
 
@@ -42,6 +45,8 @@ struct LayerReport {
   double output_limit = 0;    // the real value of its largest step
   double largest = 0;         // the largest value that calibration saw
   std::string range{};        // how the limit was chosen
+  std::int64_t weights = 0;   // how many; none in avgpool
+  int weight_bits = 0;        // of each
 };
 
 struct QuantizedNetwork {
@@ -49,8 +54,8 @@ struct QuantizedNetwork {
   std::vector<LayerReport> layers;
 };
 
-// Throws Error{invalid_argument} where `model` is not fp32, there is no calibration data, or no such number
-// of bits.
+// Throws Error{invalid_argument} where `model` is not fp32, there is no calibration data, no such number of
+// bits, or nothing of the name to be kept.
 QuantizedNetwork quantize(const Model& model, const CalibrationData& data, const QuantizeOptions& options);
 
 }  // namespace resnet::quant

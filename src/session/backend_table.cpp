@@ -50,9 +50,12 @@ std::span<const Backend> backend_table() {
           .isas = cpu::available_isas,
           .compile =
               [](const Model& model, const SessionOptions& o) {
-                return cpu::compile(
-                    model,
-                    {.begin = o.begin, .end = o.end, .plan = o.plan, .isa = o.isa, .threads = o.threads});
+                return cpu::compile(model, {.begin = o.begin,
+                                            .end = o.end,
+                                            .precision = *o.precision,
+                                            .plan = o.plan,
+                                            .isa = o.isa,
+                                            .threads = o.threads});
               },
       },
       Backend{

@@ -23,7 +23,8 @@ struct Backend {
   // Instruction sets that it can run here at a precision, best first; null for a backend that has no such
   // choice.
   std::vector<std::string_view> (*isas)(Precision);
-  // `options` is resolved: every default replaced, the range, threads and isa checked.
+  // `options` is resolved: every default replaced, the range, threads and isa checked. Its precision is that
+  // of every module of the range, its isa one of the model's precision.
   std::unique_ptr<Executable> (*compile)(const Model& model, const SessionOptions& options);
 
   bool supports(Precision precision) const noexcept;

@@ -1,5 +1,6 @@
 #include "core/log.hpp"
 #include "session/backend_table.hpp"
+#include "session/mixed_executable.hpp"
 #include "session/options.hpp"
 #include "session/workspace_pool.hpp"
 
@@ -16,7 +17,7 @@ struct Session::Impl {
   Impl(const Model& model, const Backend& backend, SessionOptions resolved)
       : architecture(model.architecture),
         options(std::move(resolved)),
-        executable(backend.compile(model, options)) {}
+        executable(compile_mixed(model, backend, options)) {}
 
   Shape output_shape(const Shape& input) const {
     const Shape output = architecture.output_shape_from(options.begin, options.end - 1, input);

@@ -418,6 +418,47 @@ class Quantize(ProgramTest):
         self.assertEqual([layer["layer"] for layer in layers][0::len(layers) - 1], ["conv1", "fc"])
         self.assertEqual({layer["range"] for layer in layers}, {"minmax", ""})
 
+    def test_the_report_is_one_page(self):
+        page, out = self.path("report.html"), self.path("m8.safetensors")
+        self.check(resnet("quantize", MODEL, "--calibrate", self.photos(1), "--out", out, "--html", page), 0)
+        with open(page, encoding="utf-8") as file:
+            text = file.read()
+        for words in ("<!DOCTYPE html>", "layer4.1.conv2", "1 photos of", "times smaller"):
+            self.assertIn(words, text)
+        self.assertNotIn("http", text)
+
+    def test_fewer_bits_make_a_smaller_file_and_the_manifest_holds_them_too(self):
+        folder, sizes = self.photos(1), {}
+        for bits in ("8", "4", "2"):
+            out, manifest = self.path(bits + ".safetensors"), self.path(bits)
+            self.check(resnet("quantize", MODEL, "--calibrate", folder, "--weight-bits", bits, "--out", out), 0)
+            sizes[bits] = os.path.getsize(out)
+            (info,) = self.json_lines(self.check(resnet("info", out, "--json"), 0))
+            self.assertEqual(info["quant"], {"weight_bits": int(bits), "keep": []})
+            self.check(resnet("export", out, "--format", "manifest", "--out", manifest), 0)
+            self.check(resnet("export", manifest, "--format", "safetensors", "--out", self.path("back")), 0)
+            with open(out, "rb") as one, open(self.path("back"), "rb") as two:
+                self.assertEqual(one.read(), two.read())
+        # 11.2 million of the weights take fewer bits.
+        self.assertAlmostEqual(sizes["8"] - sizes["4"], 5.58e6, delta=5e4)
+        self.assertAlmostEqual(sizes["4"] - sizes["2"], 2.79e6, delta=5e4)
+
+    def test_modules_are_kept_in_fp32(self):
+        out = self.path("m8.safetensors")
+        self.check(resnet("quantize", MODEL, "--calibrate", self.photos(1), "--keep", "fc,layer4,conv1", "--out", out), 0)
+        (info,) = self.json_lines(self.check(resnet("info", out, "--json"), 0))
+        self.assertEqual(info["precision"], "int8")
+        self.assertEqual(info["quant"]["keep"], ["conv1", "layer4.0", "layer4.1", "fc"])
+        self.assertIn(b"conv1, layer4.0, layer4.1, fc in fp32", self.check(resnet("info", out), 0).stdout)
+        one, two = (self.json_lines(self.check(resnet("classify", "--model", out, "--json", "--threads", n, PICTURE), 0))
+                    for n in "12")
+        self.assertEqual(one[0]["predictions"], two[0]["predictions"])
+        cpu, reference = (self.json_lines(self.check(resnet("classify", "--model", out, "--json", "--backend", backend,
+                                                            PICTURE), 0))[0] for backend in ("cpu", "reference"))
+        scores = {p["index"]: p["score"] for p in cpu["predictions"]}
+        for prediction in reference["predictions"]:
+            self.assertAlmostEqual(scores[prediction["index"]], prediction["score"], delta=0.02)
+
     def test_a_gate_that_is_missed_writes_nothing(self):
         folder = self.photos(2)
         best = self.json_lines(self.check(resnet("classify", "--model", MODEL, "--json", PICTURE), 0))[0]["predictions"][0]
@@ -448,7 +489,10 @@ class Quantize(ProgramTest):
                                                         "--out", out), 2).stderr)
         self.assertIn(b"--weight-bits", self.check(resnet("quantize", MODEL, "--calibrate", folder, "--weight-bits",
                                                           "3", "--out", out), 2).stderr)
-        self.assertIn(b"safetensors only", self.check(resnet("export", out, "--out", self.path("m8.pth")), 1).stderr)
+        self.assertIn(b"write safetensors or manifest",
+                      self.check(resnet("export", out, "--out", self.path("m8.pth")), 1).stderr)
+        kept = self.check(resnet("quantize", MODEL, "--calibrate", folder, "--keep", "fc,layer9", "--out", out), 1)
+        self.assertIn(b"no 'layer9' to keep in fp32; choose from conv1, layer1.0", kept.stderr)
         self.assertIn(b"quantised", self.check(resnet("classify", "--model", out, "--precision", "fp32", PICTURE),
                                                1).stderr)
 

@@ -137,7 +137,7 @@ TEST_F(Manifest, FieldsAreChecked) {
   expect_refused(top("version", 2), ErrorCode::unsupported, "version");
   expect_refused(top("dtype", "fp16"), ErrorCode::unsupported, "dtype");
   expect_refused(top("layout", "NHWC"), ErrorCode::unsupported, "layout");
-  expect_refused(top("quant", json::object()), ErrorCode::unsupported, "quantised");
+  expect_refused(top("quant", json::object()), ErrorCode::bad_format, "\"quant\"");
   expect_refused(top("model", "resnet50"), ErrorCode::bad_format, "resnet18");
   expect_refused(top("tensors", json::array()), ErrorCode::bad_format, "tensors");
   expect_refused(top("labels", json{"one"}), ErrorCode::shape_mismatch, "1 labels for 2 classes");

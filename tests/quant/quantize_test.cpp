@@ -110,7 +110,7 @@ TEST_P(QuantizeTest, TheFileGivesTheSameModelBack) {
   EXPECT_EQ(back.architecture.name(), model_->architecture.name());
   EXPECT_EQ(back.labels, network_->model.labels);
   EXPECT_EQ(back.preprocess, network_->model.preprocess);
-  for (const QuantizedTensorSpec& spec : quantized_tensors(back.architecture)) {
+  for (const TensorSpec& spec : quantized_tensors(back.architecture)) {
     const Tensor &a = network_->model.tensor(spec.name), &b = back.tensor(spec.name);
     ASSERT_EQ(b.dtype(), spec.dtype);
     EXPECT_EQ(std::memcmp(a.data(), b.data(), a.bytes()), 0) << spec.name;
