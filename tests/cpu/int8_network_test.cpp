@@ -105,7 +105,8 @@ TEST_P(Int8NetworkTest, ThreadsBatchAndCutsChangeNoBit) {
     const std::vector<float> logits(expected.begin() + n * kClasses, expected.begin() + (n + 1) * kClasses);
     EXPECT_EQ(test::run(session, one, {1, 3, shape().h, shape().w}), logits) << "image " << n;
   }
-  for (int cut = 4; cut < model().architecture.module_count(); ++cut) {
+  // ResNet-18 at every module; packing the larger one twice a cut takes longer, so every fourth.
+  for (int cut = 4; cut < model().architecture.module_count(); cut += shape().depth == 18 ? 1 : 4) {
     SessionOptions o = options();
     o.end = cut;
     const std::vector<float> middle = test::run(Session(model(), o), in, input_shape());
@@ -125,7 +126,7 @@ std::string case_name(const testing::TestParamInfo<std::tuple<std::string_view, 
 INSTANTIATE_TEST_SUITE_P(EveryIsa, Int8NetworkTest,
                          testing::Combine(testing::ValuesIn(available_isas(Precision::int8)),
                                           testing::Values(Case{18, 2, 64, 64}, Case{18, 1, 33, 97},
-                                                          Case{34, 1, 47, 32}, Case{50, 2, 40, 56})),
+                                                          Case{50, 2, 40, 56})),
                          case_name);
 
 }  // namespace
