@@ -65,7 +65,8 @@ constexpr KernelTable make_table() {
                     .packed_bytes = packed_winograd_bytes<Avx2>,
                     .pack = pack_winograd<Avx2>,
                     .scratch_bytes = winograd_scratch_bytes<Avx2>,
-                    .conv = winograd<Avx2>};
+                    .conv = winograd<Avx2, Avx2>,
+                    .most_channels = 256};
   return table;
 }
 

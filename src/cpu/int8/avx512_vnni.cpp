@@ -9,12 +9,27 @@
 #include "cpu/int8/avx512_vnni.hpp"
 
 #include "cpu/int8/generic/table.hpp"
+#include "cpu/int8/winograd.hpp"
 
 namespace resnet::cpu::int8 {
 namespace {
 
 struct ThisFile;
-constexpr KernelTable kTable = generic::make_table<Avx512Vnni<ThisFile>>("avx512_vnni", "vpdpbusd");
+using S = Avx512Vnni<ThisFile>;
+using Words = Avx512VnniWords<ThisFile>;
+
+constexpr KernelTable make_table() {
+  KernelTable table = generic::make_table<S>("avx512_vnni", "vpdpbusd");
+  table.winograd = {.is_exact = winograd_is_exact<S>,
+                    .packed_bytes = packed_winograd_bytes<Words>,
+                    .pack = pack_winograd<Words>,
+                    .scratch_bytes = winograd_scratch_bytes<Words>,
+                    .conv = winograd<S, Words>,
+                    .most_channels = 128};
+  return table;
+}
+
+constexpr KernelTable kTable = make_table();
 
 }  // namespace
 

@@ -85,4 +85,48 @@ struct Avx512Vnni {
   }
 };
 
+// The same with words, for winograd.hpp: VPDPWSSD, 2 k a lane.
+template <class Isa>
+struct Avx512VnniWords : Avx512Vnni<Isa> {
+  using typename Avx512Vnni<Isa>::Vec;
+  using typename Avx512Vnni<Isa>::Input;
+  using typename Avx512Vnni<Isa>::WeightVec;
+  using Element = std::int16_t;
+  using Weight = std::int16_t;
+  using Words = __m512i;
+  static constexpr int kGroup = 2;
+
+  static RESNET_INLINE Input load_input(const Element* p) {
+    Vec v;
+    asm("vpbroadcastd %1, %0" : "=v"(v) : "m"(*reinterpret_cast<const Element(*)[2]>(p)));
+    return v;
+  }
+  static RESNET_INLINE WeightVec load_weight(const Weight* p) { return _mm512_load_si512(p); }
+  template <int>
+  static RESNET_INLINE Vec dot(Vec acc, Input x, WeightVec w) {
+    asm("vpdpwssd %2, %1, %0" : "+v"(acc) : "v"(x), "v"(w));
+    return acc;
+  }
+
+  static RESNET_INLINE Words zero_words() { return _mm512_setzero_si512(); }
+  static RESNET_INLINE Words load_words(const std::uint8_t* p) {
+    return _mm512_cvtepu8_epi16(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+  }
+  static RESNET_INLINE void store_words(Element* p, Words w) { _mm512_storeu_si512(p, w); }
+  static RESNET_INLINE Words add_words(Words a, Words b) { return _mm512_add_epi16(a, b); }
+  static RESNET_INLINE Words sub_words(Words a, Words b) { return _mm512_sub_epi16(a, b); }
+  static RESNET_INLINE Words shift_words(Words a, unsigned bits) { return _mm512_slli_epi16(a, bits); }
+  static RESNET_INLINE void store_sums(std::int32_t* p, Vec v) { _mm512_storeu_si512(p, v); }
+  static RESNET_INLINE Vec add_sums(Vec a, Vec b) { return _mm512_add_epi32(a, b); }
+  static RESNET_INLINE Vec sub_sums(Vec a, Vec b) { return _mm512_sub_epi32(a, b); }
+  template <int Bits>
+  static RESNET_INLINE Vec shift_sums(Vec a) {
+    return _mm512_slli_epi32(a, Bits);
+  }
+  static RESNET_INLINE Vec multiply_sums(Vec a, std::int32_t b) {
+    return _mm512_mullo_epi32(a, _mm512_set1_epi32(b));
+  }
+  static RESNET_INLINE Vec shift_right_sums(Vec a) { return _mm512_srai_epi32(a, 6); }
+};
+
 }  // namespace resnet::cpu::int8

@@ -103,6 +103,9 @@ struct KernelTable {
     void (*pack)(const std::int8_t* oihw, int ic, int oc, void* packed, int rank, int size) = nullptr;
     std::size_t (*scratch_bytes)(int ic) = nullptr;
     void (*conv)(const ConvArgs&, void* scratch, int rank, int size) = nullptr;
+    // Of output. With more the weights, which are eight times the size, are read for so few pixels that the
+    // processor waits for memory.
+    int most_channels = 0;
   } winograd;
   std::size_t (*stem_image_bytes)(int h, int w);  // of each picture
   void (*stem_input)(const float* nchw, int n, int h, int w, const PixelRule&, std::uint8_t* image, int rank,

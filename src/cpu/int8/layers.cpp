@@ -29,17 +29,15 @@ class Packer {
     return in_floats(weight_bytes(kind, spec)) + 2 * Arena::padded(padded_channels(spec.out_channels));
   }
 
-  // Winograd's algorithm where the instruction set has it, but not for layer4: its weights, eight times the
-  // size, are read for so few pixels that the processor waits for memory.
+  // Winograd's algorithm where the instruction set has it and the layer suits it.
   Kind kind_of(const ConvSpec& spec) const {
-    constexpr int kLayer4Channels = 512;
-    const bool fits = kernels_.winograd.conv != nullptr && spec.kernel == 3 && spec.stride == 1 &&
-                      spec.out_channels < kLayer4Channels;
+    const bool suits =
+        spec.kernel == 3 && spec.stride == 1 && spec.out_channels <= kernels_.winograd.most_channels;
     const auto exact = [&] {
       return kernels_.winograd.is_exact(values<std::int8_t>(model_.tensor(spec.conv + ".weight")).data(),
                                         spec.in_channels, spec.out_channels);
     };
-    return fits && exact() ? Kind::winograd : Kind::convolution;
+    return suits && exact() ? Kind::winograd : Kind::convolution;
   }
 
   Layer pack(Kind kind, const ConvSpec& spec, Arena& arena) const {

@@ -25,7 +25,7 @@ namespace resnet::cpu::int8 {
 inline constexpr int kWinogradTile = 4, kWinogradAlpha = 6, kWinogradPoints = kWinogradAlpha * kWinogradAlpha;
 
 // Tiles whose transformed input stays in L2 together.
-inline constexpr int kWinogradBlock = 30;
+inline constexpr int kWinogradBlock = 28;
 
 // Whether no input can bring a sum out of ±2^25.
 template <class S>
@@ -41,18 +41,18 @@ bool winograd_is_exact(const std::int8_t* oihw, int ic, int oc) {
   return true;
 }
 
-template <class S>
+template <class W>
 std::size_t packed_winograd_bytes(int ic, int oc) {
-  return sizeof(typename S::Weight) * kWinogradPoints * padded_channels(ic) * padded_channels(oc);
+  return sizeof(typename W::Weight) * kWinogradPoints * padded_channels(ic) * padded_channels(oc);
 }
 
 // [oc tile][point][group][V][L][kGroup].
-template <class S>
+template <class W>
 void pack_winograd(const std::int8_t* oihw, int ic, int oc, void* packed, int rank, int size) {
   constexpr int kG[kWinogradAlpha][3] = {{1, 0, 0}, {-1, -1, -1}, {-1, 1, -1},
                                          {1, 2, 4}, {1, -2, 4},   {0, 0, 1}};
-  generic::pack_tiles<S>(padded_channels(oc) / generic::kTileChannels<S>,
-                         kWinogradPoints * padded_channels(ic), static_cast<typename S::Weight*>(packed),
+  generic::pack_tiles<W>(padded_channels(oc) / generic::kTileChannels<W>,
+                         kWinogradPoints * padded_channels(ic), static_cast<typename W::Weight*>(packed),
                          rank, size, [&](int o, int k) {
                            const int point = k / padded_channels(ic), channel = k % padded_channels(ic);
                            if (o >= oc || channel >= ic) return 0;
@@ -66,34 +66,34 @@ void pack_winograd(const std::int8_t* oihw, int ic, int oc, void* packed, int ra
 }
 
 // Elements from one point to the next. Powers of two would put all points of a tile into a few sets of L1.
-template <class S>
+template <class W>
 RESNET_INLINE std::ptrdiff_t winograd_input_stride(int ic) {
   return static_cast<std::ptrdiff_t>(kWinogradBlock) * ic + kBlock;
 }
-template <class S>
-inline constexpr std::ptrdiff_t kWinogradProductStride = (kWinogradBlock + 1) * generic::kTileChannels<S>;
+template <class W>
+inline constexpr std::ptrdiff_t kWinogradProductStride = (kWinogradBlock + 1) * generic::kTileChannels<W>;
 
 // Transformed input and one oc tile's products of a block of tiles.
-template <class S>
+template <class W>
 std::size_t winograd_scratch_bytes(int ic) {
-  return kWinogradPoints * (sizeof(typename S::Element) * winograd_input_stride<S>(padded_channels(ic)) +
-                            sizeof(std::int32_t) * kWinogradProductStride<S>);
+  return kWinogradPoints * (sizeof(typename W::Element) * winograd_input_stride<W>(padded_channels(ic)) +
+                            sizeof(std::int32_t) * kWinogradProductStride<W>);
 }
 
 // One dimension of Bᵀ d.
-template <class S>
-RESNET_INLINE void transform_input(const typename S::Words (&d)[6], typename S::Words (&t)[6]) {
-  const auto four = [](typename S::Words x) __attribute__((always_inline)) {
-    return S::shift_words(x, 2);
+template <class W>
+RESNET_INLINE void transform_input(const typename W::Words (&d)[6], typename W::Words (&t)[6]) {
+  const auto four = [](typename W::Words x) __attribute__((always_inline)) {
+    return W::shift_words(x, 2);
   };
-  const auto two = [](typename S::Words x) __attribute__((always_inline)) {
-    return S::shift_words(x, 1);
+  const auto two = [](typename W::Words x) __attribute__((always_inline)) {
+    return W::shift_words(x, 1);
   };
-  const auto add = [](typename S::Words a, typename S::Words b) __attribute__((always_inline)) {
-    return S::add_words(a, b);
+  const auto add = [](typename W::Words a, typename W::Words b) __attribute__((always_inline)) {
+    return W::add_words(a, b);
   };
-  const auto sub = [](typename S::Words a, typename S::Words b) __attribute__((always_inline)) {
-    return S::sub_words(a, b);
+  const auto sub = [](typename W::Words a, typename W::Words b) __attribute__((always_inline)) {
+    return W::sub_words(a, b);
   };
   // 4a - 5b + c = 4 (a - b) + (c - b).
   t[0] = add(four(sub(d[0], d[2])), sub(d[4], d[2]));
@@ -107,19 +107,19 @@ RESNET_INLINE void transform_input(const typename S::Words (&d)[6], typename S::
 }
 
 // One dimension of A'ᵀ m.
-template <class S>
-RESNET_INLINE void transform_output(const typename S::Vec (&m)[6], typename S::Vec (&y)[4]) {
-  const auto add = [](typename S::Vec a, typename S::Vec b) __attribute__((always_inline)) {
-    return S::add_sums(a, b);
+template <class W>
+RESNET_INLINE void transform_output(const typename W::Vec (&m)[6], typename W::Vec (&y)[4]) {
+  const auto add = [](typename W::Vec a, typename W::Vec b) __attribute__((always_inline)) {
+    return W::add_sums(a, b);
   };
-  const auto times = [](typename S::Vec a, auto bits) __attribute__((always_inline)) {
-    return S::template shift_sums<bits>(a);
+  const auto times = [](typename W::Vec a, auto bits) __attribute__((always_inline)) {
+    return W::template shift_sums<bits>(a);
   };
   using One = std::integral_constant<int, 1>;
   using Two = std::integral_constant<int, 2>;
   using Three = std::integral_constant<int, 3>;
-  const auto sum1 = times(add(m[1], m[2]), Two{}), difference1 = times(S::sub_sums(m[1], m[2]), Two{});
-  const auto sum2 = add(m[3], m[4]), difference2 = times(S::sub_sums(m[3], m[4]), One{});
+  const auto sum1 = times(add(m[1], m[2]), Two{}), difference1 = times(W::sub_sums(m[1], m[2]), Two{});
+  const auto sum2 = add(m[3], m[4]), difference2 = times(W::sub_sums(m[3], m[4]), One{});
   const auto six = add(times(m[0], Two{}), times(m[0], One{}));
   const auto twenty_four = add(times(m[5], Three{}), times(times(m[5], Three{}), One{}));
   y[0] = add(six, add(sum1, sum2));
@@ -134,15 +134,15 @@ struct WinogradTile {
 };
 
 // Tile t's transformed input, all channels: v[point][channel block][tile][64].
-template <class S>
-void winograd_input(const Activation& in, const WinogradTile& tile, int t, typename S::Element* v) {
-  using Words = typename S::Words;
-  constexpr int kWords = sizeof(Words) / sizeof(typename S::Element);
+template <class S, class W>
+void winograd_input(const Activation& in, const WinogradTile& tile, int t, typename W::Element* v) {
+  using Words = typename W::Words;
+  constexpr int kWords = sizeof(Words) / sizeof(typename W::Element);
   const generic::Strides<S> is(in);
-  const std::ptrdiff_t stride = winograd_input_stride<S>(in.c);
+  const std::ptrdiff_t stride = winograd_input_stride<W>(in.c);
   for (int block = 0; block < in.c / kBlock; ++block) {
     const typename S::Element* from = generic::pixel(in, is, tile.n, 0, 0) + block * is.plane;
-    typename S::Element* to = v + (static_cast<std::ptrdiff_t>(block) * kWinogradBlock + t) * kBlock;
+    typename W::Element* to = v + (static_cast<std::ptrdiff_t>(block) * kWinogradBlock + t) * kBlock;
     for (int lane = 0; lane < kBlock; lane += kWords) {
       Words columns[6][6];  // [column][row]
       for (int j = 0; j < 6; ++j) {
@@ -151,38 +151,38 @@ void winograd_input(const Activation& in, const WinogradTile& tile, int t, typen
         for (int i = 0; i < 6; ++i) {
           const int y = tile.y - 1 + i;
           const bool inside = x >= 0 && x < in.w && y >= 0 && y < in.h;
-          d[i] = inside ? S::load_words(from + y * is.row + static_cast<std::ptrdiff_t>(x) * kBlock + lane)
-                        : S::zero_words();
+          d[i] = inside ? W::load_words(from + y * is.row + static_cast<std::ptrdiff_t>(x) * kBlock + lane)
+                        : W::zero_words();
         }
-        transform_input<S>(d, columns[j]);
+        transform_input<W>(d, columns[j]);
       }
       for (int i = 0; i < 6; ++i) {
         Words d[6], row[6];
         for (int j = 0; j < 6; ++j) d[j] = columns[j][i];
-        transform_input<S>(d, row);
-        for (int j = 0; j < 6; ++j) S::store_words(to + (i * 6 + j) * stride + lane, row[j]);
+        transform_input<W>(d, row);
+        for (int j = 0; j < 6; ++j) W::store_words(to + (i * 6 + j) * stride + lane, row[j]);
       }
     }
   }
 }
 
 // acc → the raw sums of products, [tile][kTileChannels].
-template <class S>
+template <class W>
 struct ToSums {
   using Out = std::int32_t;
   template <int R>
-  static RESNET_INLINE void apply(const generic::TileLoop<S>&, typename S::Vec (&acc)[R][S::kTileVectors],
+  static RESNET_INLINE void apply(const generic::TileLoop<W>&, typename W::Vec (&acc)[R][W::kTileVectors],
                                   std::int32_t* out, const std::int32_t*) {
-    generic::unroll<S, R>([&](auto p) __attribute__((always_inline)) {
-      generic::unroll<S, S::kTileVectors>([&](auto v) __attribute__((always_inline)) {
-        S::store_sums(out + (p * S::kTileVectors + v) * S::kLanes, acc[p][v]);
+    generic::unroll<W, R>([&](auto p) __attribute__((always_inline)) {
+      generic::unroll<W, W::kTileVectors>([&](auto v) __attribute__((always_inline)) {
+        W::store_sums(out + (p * W::kTileVectors + v) * W::kLanes, acc[p][v]);
       });
     });
   }
 };
 
 // One oc tile's steps of a tile from its products, [point][tile][kTileChannels].
-template <class S>
+template <class S, class W>
 void winograd_output(const ConvArgs& a, const generic::TileLoop<S>& loop, const WinogradTile& tile,
                      const std::int32_t* products, typename S::Element* out, std::ptrdiff_t out_row,
                      const typename S::Element* residual, std::ptrdiff_t residual_row) {
@@ -196,16 +196,16 @@ void winograd_output(const ConvArgs& a, const generic::TileLoop<S>& loop, const 
     for (int j = 0; j < 6; ++j) {
       Vec m[6];
       for (int i = 0; i < 6; ++i)
-        m[i] = S::load(products + (i * 6 + j) * kWinogradProductStride<S> + v * S::kLanes);
-      transform_output<S>(m, columns[j]);
+        m[i] = S::load(products + (i * 6 + j) * kWinogradProductStride<W> + v * S::kLanes);
+      transform_output<W>(m, columns[j]);
     }
     for (int i = 0; i < 4; ++i) {
       Vec m[6], y[4];
       for (int j = 0; j < 6; ++j) m[j] = columns[j][i];
-      transform_output<S>(m, y);
+      transform_output<W>(m, y);
       for (int j = 0; j < 4; ++j) {
-        const Vec sum = S::shift_right_sums(S::multiply_sums(y[j], kInverseOf9));
-        S::store_sums(sums[i][j][v], S::add_sums(sum, bias));
+        const Vec sum = W::shift_right_sums(W::multiply_sums(y[j], kInverseOf9));
+        W::store_sums(sums[i][j][v], W::add_sums(sum, bias));
       }
     }
   }
@@ -240,23 +240,23 @@ void winograd_output(const ConvArgs& a, const generic::TileLoop<S>& loop, const 
 }
 
 // Members get a rectangle of (tiles) x (oc tiles). `scratch` is the member's own.
-template <class S>
+template <class S, class W>
 void winograd(const ConvArgs& a, void* scratch, int rank, int size) {
   using Element = typename S::Element;
-  using Weight = typename S::Weight;
-  const auto* kernels = generic::micro_kernels<S, ToSums<S>, kBlock, kBlock / generic::kLoad<S>>();
+  using Weight = typename W::Weight;
+  const auto* kernels = generic::micro_kernels<W, ToSums<W>, kBlock, kBlock / generic::kLoad<W>>();
   constexpr int kOcTile = generic::kTileChannels<S>;
   const generic::Strides<S> out(a.out), res(a.requantize.residual);
   const Activation& residual = a.requantize.residual;
   const int across = (a.out.w + 3) / 4, down = (a.out.h + 3) / 4, tiles = a.out.n * down * across;
   const int oc_tiles = a.out.c / kOcTile, pieces = a.in.c / kBlock;
   const std::ptrdiff_t point_weights = static_cast<std::ptrdiff_t>(a.in.c) * kOcTile;
-  const std::ptrdiff_t stride = winograd_input_stride<S>(a.in.c);
-  auto* v = static_cast<Element*>(scratch);
+  const std::ptrdiff_t stride = winograd_input_stride<W>(a.in.c);
+  auto* v = static_cast<typename W::Element*>(scratch);
   auto* products = reinterpret_cast<std::int32_t*>(v + kWinogradPoints * stride);
 
   const generic::Grid<S> grid(tiles, oc_tiles, sizeof(Element) * a.in.n * a.in.c * a.in.h * a.in.w,
-                              packed_winograd_bytes<S>(a.in.c, a.out.c), size);
+                              packed_winograd_bytes<W>(a.in.c, a.out.c), size);
   if (rank >= grid.across_pixels * grid.across_channels) return;
   const generic::Share<S> my_tiles(tiles, rank / grid.across_channels, grid.across_pixels);
   const generic::Share<S> my_channels(oc_tiles, rank % grid.across_channels, grid.across_channels);
@@ -271,28 +271,28 @@ void winograd(const ConvArgs& a, void* scratch, int rank, int size) {
   for (int b = 0; b < blocks; ++b) {
     const generic::Share<S> block(my_count, b, blocks);
     const int count = block.end - block.begin;
-    const generic::Tiling<S> tiling(count);
+    const generic::Tiling<W> tiling(count);
     WinogradTile places[kWinogradBlock];
     for (int t = 0; t < count; ++t) {
       const int tile = my_tiles.begin + block.begin + t;
       places[t] = {tile / (down * across), tile / across % down * 4, tile % across * 4};
-      winograd_input<S>(a.in, places[t], t, v);
+      winograd_input<S, W>(a.in, places[t], t, v);
     }
     for (int oc_tile = my_channels.begin; oc_tile < my_channels.end; ++oc_tile) {
       const int oc = oc_tile * kOcTile;
       const Weight* w = static_cast<const Weight*>(a.weights) + oc_tile * kWinogradPoints * point_weights;
-      generic::TileLoop<S> loop{.pieces = pieces, .offsets = offsets, .bias = kNoBias};
+      generic::TileLoop<W> loop{.pieces = pieces, .offsets = offsets, .bias = kNoBias};
       // Weights are read front to back; each tile of a point fetches its share of the next point's.
       loop.prefetch_step =
-          (static_cast<std::ptrdiff_t>(sizeof(Weight)) * kOcTile * generic::kLoad<S> + tiling.tiles - 1) /
+          (static_cast<std::ptrdiff_t>(sizeof(Weight)) * kOcTile * generic::kLoad<W> + tiling.tiles - 1) /
           tiling.tiles;
-      const std::ptrdiff_t fetched = loop.prefetch_step * pieces * (kBlock / generic::kLoad<S>);
+      const std::ptrdiff_t fetched = loop.prefetch_step * pieces * (kBlock / generic::kLoad<W>);
       for (int point = 0; point < kWinogradPoints; ++point, w += point_weights) {
         for (int t = 0; t < tiling.tiles; ++t) {
           const int first = tiling.start(t);
           loop.prefetch = reinterpret_cast<const std::byte*>(w + point_weights) + fetched * t;
           kernels[tiling.size(t)](loop, v + point * stride + first * kBlock, w,
-                                  products + point * kWinogradProductStride<S> + first * kOcTile, nullptr);
+                                  products + point * kWinogradProductStride<W> + first * kOcTile, nullptr);
         }
       }
       const generic::TileLoop<S> finish{.bias = a.requantize.bias + oc,
@@ -306,7 +306,7 @@ void winograd(const ConvArgs& a, void* scratch, int rank, int size) {
         const Element* from = residual.data == nullptr ? nullptr
                                                        : generic::pixel(residual, res, p.n, p.y, p.x) +
                                                              oc / kBlock * res.plane + oc % kBlock;
-        winograd_output<S>(a, finish, p, products + t * kOcTile, to, out.row, from, res.row);
+        winograd_output<S, W>(a, finish, p, products + t * kOcTile, to, out.row, from, res.row);
       }
     }
   }
