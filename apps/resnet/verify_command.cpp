@@ -197,9 +197,9 @@ int verify_single_tensors(const VerifyArguments& args, const Model& model) {
   if (args.expect.empty()) return kAllDone;
 
   const std::string& module = model.architecture.modules()[static_cast<std::size_t>(range.end) - 1].name;
-  verify::CheckpointResult result =
-      verify::judge(module, output_shape, output, verify::read_f32(args.expect, output_shape),
-                    verify::tolerance({.precision = *options.precision, .model = {}, .module = module}));
+  verify::CheckpointResult result = verify::judge(
+      module, output_shape, output, verify::read_f32(args.expect, output_shape),
+      verify::tolerance({.precision = *session.options().precision, .model = {}, .module = module}));
   result.ms = ms;
   if (!args.json) write_output(checkpoint_header(true));
   print_result(args, session, result);

@@ -92,7 +92,7 @@ class Program:
         command = [*self.prefix, *map(str, arguments)]
         print("+", " ".join(command), flush=True)
         done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode == 1 and "is not available; this build and processor have" in done.stderr:
+        if done.returncode == 1 and "is not available in fp32; this build and processor have" in done.stderr:
             raise Skip(done.stderr.strip())
         check(
             done.returncode == status,
