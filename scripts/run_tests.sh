@@ -10,7 +10,8 @@ shift
 # A sanitizer makes networks ten times slower: there one with basic blocks and one with bottlenecks stand for all, on
 # small pictures, and what only repeats runs of them is left to the release suite.
 networks='cpu_network.*(NetworkSizes|resnet18_n1|resnet34|resnet50_n2)|Ranges.*(reference|resnet34|resnet50)'
-networks+='|cpu_int8_network.*(portable|n1|resnet50)|MixedExecutable.*(reference|cpu[1-9])|Quantize.*resnet50'
+networks+='|cpu_int8_network.*(portable|n1|resnet50)|MixedExecutable|Quantize.*resnet50|apps.Quantize'
+networks+='|QuantizeTest.(TheBitsDependOn|SameModel)'
 networks+='|verify.*Mutation|session_allocations|ManyPhotos'
 case $preset in
   asan) selection=(-LE slow -E "$networks|session_threads") ;;  # threads have their own suite

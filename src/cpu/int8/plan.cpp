@@ -151,7 +151,8 @@ class Builder {
                         .pooled = fused};
     add(fused ? kMaxPool : kRelu, fused ? "stem" : "conv1",
         kernel_name(layers_.stem.spec) + (fused ? "_pool" : ""), n_ * architecture_.macs(0, h_, w_),
-        [k = &k_, args, members = memory + image_bytes, member_bytes](const Team& team, const Call&) {
+        [k = &k_, args, members = memory ? memory + image_bytes : nullptr, member_bytes](const Team& team,
+                                                                                         const Call&) {
           k->zero_halo(args.out, team.rank(), team.size());
           StemArgs mine = args;
           mine.scratch = members + member_bytes * team.rank();
