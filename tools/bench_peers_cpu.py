@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Times this project against ONNX Runtime, OpenVINO and PyTorch on the CPU, in fp32 or int8.
+"""Times this project against ONNX Runtime, OpenVINO and PyTorch on the CPU, in fp32, bf16 or int8.
 
     tools/bench_peers_cpu.py                         everything, about five minutes
     tools/bench_peers_cpu.py --models resnet18 --configs 1x1 --seconds 10
     tools/bench_peers_cpu.py --no-install            only peers that are installed already
     tools/bench_peers_cpu.py --markdown docs/benchmarks/cpu.md --json cpu.json
+    tools/bench_peers_cpu.py --precision bf16        the same in bf16, on a processor with AMX
     tools/bench_peers_cpu.py --precision int8        the same with int8 models, made first
     tools/bench_peers_cpu.py --precision int8 --prepare DIR      only makes them
     tools/bench_peers_cpu.py --precision int8 --prepared DIR     only times, perhaps on another machine
@@ -12,10 +13,10 @@
 Every contender runs in a process of its own (tools/peers/, a file each), pinned to the same
 processors, with the same weights, pictures and number of threads, at its best documented settings.
 Before anything is timed, answers are compared. In fp32: the same best class, logits within 1e-2 of
-PyTorch's. In int8, where every engine rounds in its own way: the cosine between the logits of a
-picture and PyTorch's fp32 ones, for 16 pictures, with a median of at least 0.98 (sums that overflow,
-as those of weights made for another processor do, give 0.96 to 0.97); how many best classes agree
-is reported.
+PyTorch's. In bf16 and int8, where every engine rounds in its own way: the cosine between the logits
+of a picture and PyTorch's fp32 ones, with a median of at least 0.999 in bf16 and, over 16 pictures,
+0.98 in int8 (sums that overflow, as those of weights made for another processor do, give 0.96 to
+0.97); how many best classes agree is reported.
 Then they take turns, A B C D A B C D …, for --seconds a configuration; those whose turn it is not are
 stopped (SIGSTOP), so that nobody's spinning threads disturb another. A turn is two warm-up runs and
 then runs for --turn milliseconds; its time is their median. Ratios are formed within a round, between
@@ -53,7 +54,7 @@ TOOL_PINS = {"nncf": "3.4.0", "onnx": "1.23.2"}
 TOOLS = {"onnxruntime": "onnxruntime, onnx", "openvino": "openvino, nncf",
          "torch": "torch.ao.quantization.quantize_fx, PIL"}
 ANSWER_LIMIT = 1e-2  # fp32: of a logit's difference
-COSINE_LIMIT = 0.98  # int8: of the logits of a picture, the median
+COSINE_LIMIT = {"bf16": 0.999, "int8": 0.98}  # of the logits of a picture, the median
 BEGIN, END = "<!-- made by tools/bench_peers_cpu.py -->", "<!-- end of tools/bench_peers_cpu.py -->"
 
 
@@ -135,13 +136,16 @@ def find_contenders(arguments, build):
     wanted = [("onnxruntime", "ONNX Runtime", "onnx_runtime.py", "onnxruntime"),
               ("openvino", "OpenVINO", "open_vino.py", "openvino"), ("torch", "PyTorch", "py_torch.py", torch)]
     wanted = [w for w in wanted if w[0] in arguments.peers]
+    if arguments.precision == "bf16" and any(w[0] == "onnxruntime" for w in wanted):
+        wanted = [w for w in wanted if w[0] != "onnxruntime"]
+        missing.append("ONNX Runtime (has no bf16 on x86)")
     install_missing([w[3] for w in wanted if w[0] in PINS], PINS, arguments, build)
     for key, name, script, module in wanted:
         python = python_with(module, pythons(build))
         if python:
             found.append(Contender(key, name, script, python))
         else:
-            missing.append(name)
+            missing.append(f"{name} (not installed)")
     return found, missing
 
 
@@ -207,9 +211,10 @@ def prepare(name, weights, batches, arguments, build):
     prefix = build / name
     subprocess.run([torch_python, str(PEERS / "make_inputs.py"), "--weights", str(weights), "--batches",
                     ",".join(map(str, batches)), "--onnx-prefix", str(prefix), "--out", str(build / f"{name}.npy"),
+                    "--logits", str(build / f"{name}_logits.npy"),
                     "--pictures", *pictures[:max(batches)]], check=True)
     return {"weights": str(weights), "onnx": {str(b): f"{prefix}_b{b}.onnx" for b in batches},
-            "input": str(build / f"{name}.npy"), "plan": arguments.plan,
+            "input": str(build / f"{name}.npy"), "logits": str(build / f"{name}_logits.npy"), "plan": arguments.plan,
             "pictures": len(pictures[:max(batches)])}
 
 
@@ -224,7 +229,7 @@ def answers_of(workers, pictures, build):
     return logits
 
 
-def compare_int8_answers(workers, model, build):
+def compare_likeness(workers, model, build):
     """Every contender's likeness to PyTorch's fp32 logits over the test pictures."""
     import numpy
 
@@ -234,7 +239,7 @@ def compare_int8_answers(workers, model, build):
         own = answers_of([worker], model["input"], build)[worker.contender.key]
         lengths = numpy.linalg.norm(own, axis=1) * numpy.linalg.norm(reference, axis=1)
         cosines = (own * reference).sum(1) / lengths
-        if not numpy.median(cosines) >= COSINE_LIMIT:
+        if not numpy.median(cosines) >= COSINE_LIMIT[model["precision"]]:
             raise RuntimeError(f"{worker.contender.name}: logits have a cosine of only {numpy.median(cosines):.3f} "
                                "with PyTorch's in fp32 (median of the pictures)")
         result[worker.contender.key] = {"cosine": float(numpy.median(cosines)), "cosine_min": float(cosines.min()),
@@ -306,8 +311,8 @@ def run_configuration(name, model, batch, threads, contenders, arguments, build)
         for contender in contenders:
             workers.append(Worker(contender, cpus, threads, arguments.vnni_only))
             facts[contender.key] = workers[-1].ask(op="load", model=model, batch=batch, threads=threads, input=path)
-        if arguments.precision == "int8":
-            answers = compare_int8_answers(workers, model, build)
+        if arguments.precision != "fp32":
+            answers = compare_likeness(workers, model, build)
         else:
             answers = compare_answers(workers, path, build)
         rounds, times = time_in_turns(workers, batch, arguments)
@@ -346,7 +351,7 @@ def commit():
 def answers_text(report, keys):
     contenders = [r["contenders"] for r in report["results"]]
     names = {k: contenders[0][k]["name"] for k in keys}
-    if report["precision"] == "int8":
+    if report["precision"] != "fp32":
         def agreement(key):
             same, cosine, smallest = (min(c[key][k] for c in contenders) for k in ("same_class", "cosine", "cosine_min"))
             return f"{names[key]} {same} of {contenders[0][key]['pictures']}, {cosine:.4f} ({smallest:.4f})"
@@ -388,7 +393,7 @@ def markdown(report):
         lines += ["", f"Calibrated with the same {report['prepared']['calibration_photos']} photos: ours by "
                   "`resnet quantize`, " + ", ".join(f"{first[k]['name']}'s by {made[k]}" for k in peers) + "."]
     if report["missing"]:
-        lines += ["", "Not measured, because not installed: " + ", ".join(report["missing"]) + "."]
+        lines += ["", "Not measured: " + ", ".join(report["missing"]) + "."]
     return "\n".join(lines) + "\n"
 
 
@@ -414,7 +419,7 @@ def parse_arguments():
     parser.add_argument("--turn", type=float, default=200, help="milliseconds of a turn")
     parser.add_argument("--warm", type=int, default=2, help="runs before a turn's first timed one")
     parser.add_argument("--min-rounds", type=int, default=5)
-    parser.add_argument("--precision", choices=["fp32", "int8"], default="fp32")
+    parser.add_argument("--precision", choices=["fp32", "bf16", "int8"], default="fp32")
     parser.add_argument("--prepare", type=pathlib.Path, metavar="DIR", help="int8: only make the models, into DIR")
     parser.add_argument("--prepared", type=pathlib.Path, metavar="DIR", help="int8: time the models of DIR")
     parser.add_argument("--calibrate", default=data / "coco" / "images", help="int8: folder of photos to calibrate with")
@@ -476,7 +481,7 @@ def main():
         models = {name: prepare(name, weights, batches, arguments, build)
                   for name, weights in weights_of(arguments).items()}
     for name in missing:
-        print(f"not installed, left out: {name}", file=sys.stderr)
+        print(f"left out: {name}", file=sys.stderr)
     if len(contenders) == 1:
         sys.exit("no peer is installed")
     for name, model in models.items():

@@ -34,6 +34,7 @@ std::vector<std::string> processor_features() {
   if (features.avx_vnni) names.emplace_back("AVX-VNNI");
   if (features.avx512_vnni) names.emplace_back("AVX-512 VNNI");
   if (features.amx_int8) names.emplace_back("AMX INT8");
+  if (features.amx_bf16) names.emplace_back("AMX BF16");
   if (features.neon) names.emplace_back("NEON");
   if (features.neon_dotprod) names.emplace_back("NEON dot product");
   if (features.neon_i8mm) names.emplace_back("NEON I8MM");
@@ -103,6 +104,7 @@ Json gather() {
   report["processor"] = machine_name();
   report["features"] = processor_features();
   report["isas"] = available_isas();
+  report["bf16_isas"] = available_isas(Precision::bf16);
   report["int8_isas"] = available_isas(Precision::int8);
   report["backends"] = backend_list();
   const ThreadBudget budget = thread_budget();
@@ -139,6 +141,7 @@ void print_report(const Json& report) {
                                            backend["detail"].get<std::string>())});
   }
   rows.push_back({"instruction sets", joined(report["isas"].get<std::vector<std::string>>())});
+  rows.push_back({"for bf16", joined(report["bf16_isas"].get<std::vector<std::string>>())});
   rows.push_back({"for int8", joined(report["int8_isas"].get<std::vector<std::string>>())});
   const Json& threads = report["threads"];
   const int count = threads["count"].get<int>();

@@ -12,19 +12,19 @@ namespace {
 
 constexpr std::size_t kHugePage = std::size_t{1} << 21;
 
-std::size_t mapped_bytes(std::size_t floats) {
-  return (floats * sizeof(float) + 4095) / 4096 * 4096;
+std::size_t mapped_bytes(std::size_t bytes) {
+  return (bytes + 4095) / 4096 * 4096;
 }
 
 }  // namespace
 
-Arena::Arena(std::size_t floats) : size_(floats) {
-  if (floats == 0) return;
-  void* p = mmap(nullptr, mapped_bytes(floats), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+Arena::Arena(std::size_t bytes) : size_(bytes) {
+  if (bytes == 0) return;
+  void* p = mmap(nullptr, mapped_bytes(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (p == MAP_FAILED) throw std::bad_alloc();
   // Advice only: where huge pages are off or scarce, nothing changes.
-  if (mapped_bytes(floats) >= kHugePage) madvise(p, mapped_bytes(floats), MADV_HUGEPAGE);
-  data_ = static_cast<float*>(p);
+  if (mapped_bytes(bytes) >= kHugePage) madvise(p, mapped_bytes(bytes), MADV_HUGEPAGE);
+  data_ = static_cast<std::byte*>(p);
 }
 
 Arena::~Arena() {
@@ -43,10 +43,10 @@ Arena& Arena::operator=(Arena&& other) noexcept {
   return *this;
 }
 
-float* Arena::take(std::size_t count) {
-  if (padded(count) > size_ - used_) throw Error(ErrorCode::internal, "an arena was planned too small");
-  float* piece = data_ + used_;
-  used_ += padded(count);
+std::byte* Arena::take(std::size_t bytes) {
+  if (padded(bytes) > size_ - used_) throw Error(ErrorCode::internal, "an arena was planned too small");
+  std::byte* piece = data_ + used_;
+  used_ += padded(bytes);
   return piece;
 }
 

@@ -43,8 +43,11 @@ CpuFeatures detect() {
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
   f.avx_vnni = f.avx2_fma && (second.eax >> 4 & 1) != 0;
   f.avx512_vnni = f.avx512 && (leaf.ecx >> 11 & 1) != 0;
-  const bool amx_tile = (leaf.edx >> 24 & 1) != 0, amx_int8 = (leaf.edx >> 25 & 1) != 0;
-  f.amx_int8 = f.avx512_vnni && amx_tile && amx_int8 && may_use_tiles();
+  const bool amx_tile = (leaf.edx >> 24 & 1) != 0, amx_int8 = (leaf.edx >> 25 & 1) != 0,
+             amx_bf16 = (leaf.edx >> 22 & 1) != 0, avx512_bf16 = (second.eax >> 5 & 1) != 0;
+  const bool tiles = f.avx512 && amx_tile && may_use_tiles();
+  f.amx_int8 = tiles && amx_int8 && f.avx512_vnni;
+  f.amx_bf16 = tiles && amx_bf16 && avx512_bf16;
 #elif defined(__aarch64__)
   f.neon = true;  // part of the base instruction set
 #if defined(__linux__)

@@ -9,6 +9,7 @@ struct CpuFeatures {
   bool avx_vnni = false;     // AVX2, and VPDPBUSD on 256 bits without AVX-512
   bool avx512_vnni = false;  // avx512, and VPDPBUSD
   bool amx_int8 = false;     // avx512_vnni and AMX's tiles, which the system lets this process use
+  bool amx_bf16 = false;     // avx512 with its bf16 conversions and AMX's tiles, likewise
   bool neon = false;
   bool neon_dotprod = false;  // NEON, and SDOT
   bool neon_i8mm = false;     // NEON, and SUDOT

@@ -26,12 +26,13 @@ class CpuWorkspace : public Workspace {
   RunPlan plan;
 };
 
-// What the two precisions differ in: packed layers, and the steps of a run over them.
-struct Fp32Network {
+// What floating-point precisions and int8 differ in: packed layers, and the steps of a run over them.
+struct FloatNetwork {
   const KernelTable& kernels;
   PackedLayers layers;
-  Fp32Network(const Model& model, const CompileOptions& o)
-      : kernels(kernels_for(o.isa)), layers(pack_layers(model, o.begin, o.end, o.plan, kernels, o.threads)) {}
+  FloatNetwork(const Model& model, const CompileOptions& o)
+      : kernels(kernels_for(o.isa, o.precision)),
+        layers(pack_layers(model, o.begin, o.end, o.plan, kernels, o.threads)) {}
   RunPlan plan(const Architecture& architecture, const PlanOptions& o, const Shape& input) const {
     return make_plan(architecture, layers, kernels, o, input);
   }
@@ -144,10 +145,11 @@ class CpuExecutable : public Executable {
 std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options) {
   if (options.precision == Precision::int8)
     return std::make_unique<CpuExecutable<Int8Network>>(model, options);
-  if (model.precision != Precision::int8) return std::make_unique<CpuExecutable<Fp32Network>>(model, options);
+  if (model.precision != Precision::int8)
+    return std::make_unique<CpuExecutable<FloatNetwork>>(model, options);
   CompileOptions kept = options;
   kept.isa = fp32_isa_of(options.isa);
-  return std::make_unique<CpuExecutable<Fp32Network>>(model, kept);
+  return std::make_unique<CpuExecutable<FloatNetwork>>(model, kept);
 }
 
 }  // namespace resnet::cpu

@@ -31,6 +31,13 @@ constexpr std::array kFp32Isas {
       Isa<KernelTable>{"portable", [] { return true; }, portable_kernels},
 };
 
+constexpr std::array kBf16Isas {
+#if defined(__x86_64__)
+  Isa<KernelTable>{"amx", [] { return cpu_features().amx_bf16; }, amx_bf16_kernels},
+#endif
+      Isa<KernelTable>{"portable", [] { return true; }, portable_bf16_kernels},
+};
+
 constexpr std::array kInt8Isas {
 #if defined(__x86_64__)
   Isa<int8::KernelTable>{"amx", [] { return cpu_features().amx_int8; }, int8::amx_kernels},
@@ -69,11 +76,20 @@ const auto& table_of(const List& list, std::string_view isa) {
 }  // namespace
 
 std::vector<std::string_view> available_isas(Precision precision) {
-  return precision == Precision::int8 ? names_of(kInt8Isas) : names_of(kFp32Isas);
+  switch (precision) {
+    case Precision::fp32:
+      return names_of(kFp32Isas);
+    case Precision::bf16:
+      return names_of(kBf16Isas);
+    case Precision::int8:
+      return names_of(kInt8Isas);
+    default:
+      return {};
+  }
 }
 
-const KernelTable& kernels_for(std::string_view isa) {
-  return table_of(kFp32Isas, isa);
+const KernelTable& kernels_for(std::string_view isa, Precision precision) {
+  return precision == Precision::bf16 ? table_of(kBf16Isas, isa) : table_of(kFp32Isas, isa);
 }
 
 const int8::KernelTable& int8_kernels_for(std::string_view isa) {

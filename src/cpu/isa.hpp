@@ -11,11 +11,12 @@
 
 namespace resnet::cpu {
 
-// Those of this build that this processor can run at a precision (fp32 or int8), best first; never empty.
+// Those of this build that this processor can run at a precision, best first; empty for one that the backend
+// does not have.
 std::vector<std::string_view> available_isas(Precision precision);
 
 // The kernels of one of available_isas(). Throw Error{device_unavailable} for any other name.
-const KernelTable& kernels_for(std::string_view isa);
+const KernelTable& kernels_for(std::string_view isa, Precision precision);  // fp32 or bf16
 const int8::KernelTable& int8_kernels_for(std::string_view isa);
 
 // The fp32 instruction set that goes with an int8 one: its vectors without the integer instructions.

@@ -28,6 +28,21 @@ BatchNorm batch_norm(const Model& model, const std::string& name) {
   return bn;
 }
 
+std::string kernel_name(const ConvSpec& spec, Algorithm algorithm, const KernelTable& kernels) {
+  switch (algorithm) {
+    case Algorithm::winograd_f2:
+      return "winograd_f2x2";
+    case Algorithm::winograd_f4:
+      return "winograd_f4x4";
+    case Algorithm::winograd_f4_s2:
+      return "winograd_f4x4_s2";
+    case Algorithm::direct:
+      break;
+  }
+  return fmt::format("{}_{}x{}{}", kernels.conv_kernel, spec.kernel, spec.kernel,
+                     spec.stride == 2 ? "_s2" : "");
+}
+
 class Packer {
  public:
   Packer(const Model& model, const KernelTable& kernels, Plan plan, int threads)
@@ -38,29 +53,29 @@ class Packer {
            kernels_.tile_channels;
   }
 
-  std::size_t weight_floats(const ConvSpec& spec) const {
-    const Algorithm algorithm = choose_algorithm(spec, plan_, kernels_.lanes);
+  std::size_t weight_bytes(const ConvSpec& spec) const {
+    const Algorithm algorithm = choose_algorithm(spec, plan_, kernels_);
     if (algorithm != Algorithm::direct) {
-      return kernels_.packed_winograd_floats(spec.in_channels, spec.out_channels, winograd_form(algorithm));
+      return kernels_.winograd.packed_bytes(spec.in_channels, spec.out_channels, winograd_form(algorithm));
     }
-    return kernels_.packed_conv_floats(spec.in_channels, spec.out_channels, spec.kernel);
+    return kernels_.packed_conv_bytes(spec.in_channels, spec.out_channels, spec.kernel);
   }
 
-  std::size_t floats(const ConvSpec& spec) const {
-    return Arena::padded(weight_floats(spec)) + Arena::padded(padded_channels(spec.out_channels));
+  std::size_t bytes(const ConvSpec& spec) const {
+    return Arena::padded(weight_bytes(spec)) + channel_bytes(spec);
   }
 
-  std::size_t stem_floats(const ConvSpec& spec) const {
-    return Arena::padded(kernels_.packed_stem_floats(spec.out_channels)) +
-           2 * Arena::padded(padded_channels(spec.out_channels));
+  std::size_t stem_bytes(const ConvSpec& spec) const {
+    return Arena::padded(kernels_.packed_stem_bytes(spec.out_channels)) + 2 * channel_bytes(spec);
   }
 
   ConvLayer pack(const ConvSpec& spec, Arena& arena) const {
-    ConvLayer layer{spec, choose_algorithm(spec, plan_, kernels_.lanes), nullptr, nullptr};
+    const Algorithm algorithm = choose_algorithm(spec, plan_, kernels_);
+    ConvLayer layer{spec, algorithm, kernel_name(spec, algorithm, kernels_), nullptr, nullptr};
     const Tensor& weight = model_.tensor(spec.conv + ".weight");
     const float* oihw = weight.f32().data();
-    float* packed = arena.take(weight_floats(spec));
-    float* bias = arena.take(padded_channels(spec.out_channels));
+    std::byte* packed = arena.take(weight_bytes(spec));
+    auto* bias = arena.take_array<float>(padded_channels(spec.out_channels));
     const bool folded = !spec.bn.empty();
     const BatchNorm bn = folded ? batch_norm(model_, spec.bn) : BatchNorm{};
     const double* scale = folded ? bn.scale.data() : nullptr;
@@ -69,8 +84,9 @@ class Packer {
         kernels_.pack_conv(oihw, scale, spec.in_channels, spec.out_channels, spec.kernel, packed, team.rank(),
                            team.size());
       } else {
-        kernels_.pack_winograd(oihw, scale, spec.in_channels, spec.out_channels,
-                               winograd_form(layer.algorithm), packed, team.rank(), team.size());
+        kernels_.winograd.pack(oihw, scale, spec.in_channels, spec.out_channels,
+                               winograd_form(layer.algorithm), reinterpret_cast<float*>(packed), team.rank(),
+                               team.size());
       }
     });
     weight.evict();
@@ -85,9 +101,9 @@ class Packer {
   }
 
   StemLayer pack_stem(const ConvSpec& spec, Arena& arena) const {
-    float* packed = arena.take(kernels_.packed_stem_floats(spec.out_channels));
-    float* scale = arena.take(padded_channels(spec.out_channels));
-    float* shift = arena.take(padded_channels(spec.out_channels));
+    std::byte* packed = arena.take(kernels_.packed_stem_bytes(spec.out_channels));
+    auto* scale = arena.take_array<float>(padded_channels(spec.out_channels));
+    auto* shift = arena.take_array<float>(padded_channels(spec.out_channels));
     const Tensor& weight = model_.tensor(spec.conv + ".weight");
     kernels_.pack_stem(weight.f32().data(), spec.out_channels, packed);
     weight.evict();
@@ -100,31 +116,17 @@ class Packer {
   }
 
  private:
+  std::size_t channel_bytes(const ConvSpec& spec) const {
+    return Arena::padded(sizeof(float) * padded_channels(spec.out_channels));
+  }
+
   const Model& model_;
   const KernelTable& kernels_;
   Plan plan_;
   int threads_;
 };
 
-bool is_block(const Module& module) {
-  return module.kind == ModuleKind::basic_block || module.kind == ModuleKind::bottleneck;
-}
-
 }  // namespace
-
-std::string ConvLayer::kernel_name() const {
-  switch (algorithm) {
-    case Algorithm::winograd_f2:
-      return "winograd_f2x2";
-    case Algorithm::winograd_f4:
-      return "winograd_f4x4";
-    case Algorithm::winograd_f4_s2:
-      return "winograd_f4x4_s2";
-    case Algorithm::direct:
-      break;
-  }
-  return fmt::format("direct_{}x{}{}", spec.kernel, spec.kernel, spec.stride == 2 ? "_s2" : "");
-}
 
 WinogradForm winograd_form(Algorithm algorithm) {
   return {algorithm == Algorithm::winograd_f2 ? 2 : 4, algorithm == Algorithm::winograd_f4_s2 ? 2 : 1};
@@ -136,15 +138,19 @@ WinogradForm winograd_form(Algorithm algorithm) {
 // layer3's 14x14 maps too: on Emerald Rapids weights arrive at 13 GB/s, and F(2x2) makes ResNet-18 6 %
 // faster. With eight images a batch F(4x4) wins everywhere. Of stride 2 its weights are nine times the
 // direct algorithm's: too many for layer4 in any case.
-Algorithm choose_algorithm(const ConvSpec& spec, Plan plan, int lanes) {
+Algorithm choose_algorithm(const ConvSpec& spec, Plan plan, const KernelTable& kernels) {
   constexpr int kLayer3Channels = 256, kLayer4Channels = 512;
-  if (spec.kernel != 3) return Algorithm::direct;
-  const int read_once = lanes >= 16 ? kLayer3Channels : kLayer4Channels;
+  if (spec.kernel != 3 || kernels.winograd.pack == nullptr) return Algorithm::direct;
+  const int read_once = kernels.lanes >= 16 ? kLayer3Channels : kLayer4Channels;
   const bool few_tiles = plan == Plan::latency && spec.out_channels >= read_once;
   if (spec.stride == 2) {
     return few_tiles || spec.out_channels >= kLayer4Channels ? Algorithm::direct : Algorithm::winograd_f4_s2;
   }
   return few_tiles ? Algorithm::winograd_f2 : Algorithm::winograd_f4;
+}
+
+bool is_block(const Module& module) {
+  return module.kind == ModuleKind::basic_block || module.kind == ModuleKind::bottleneck;
 }
 
 PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, const KernelTable& kernels,
@@ -157,14 +163,14 @@ PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, cons
   const bool has_stem = begin < 2;  // bn1 alone needs the stem's scale and shift
   const bool has_head = end > head;
 
-  std::size_t floats = (has_stem ? packer.stem_floats(stem) : 0) + (has_head ? packer.floats(fc) : 0);
+  std::size_t bytes = (has_stem ? packer.stem_bytes(stem) : 0) + (has_head ? packer.bytes(fc) : 0);
   for (int m = begin; m < end; ++m) {
     if (!is_block(architecture.modules()[m])) continue;
-    for (const ConvSpec& spec : architecture.convolutions(m)) floats += packer.floats(spec);
+    for (const ConvSpec& spec : architecture.convolutions(m)) bytes += packer.bytes(spec);
   }
 
   PackedLayers layers;
-  layers.arena = Arena(floats);
+  layers.arena = Arena(bytes);
   layers.modules.resize(architecture.module_count());
   if (has_stem) layers.stem = packer.pack_stem(stem, layers.arena);
   for (int m = begin; m < end; ++m) {

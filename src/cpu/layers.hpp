@@ -21,14 +21,14 @@ WinogradForm winograd_form(Algorithm algorithm);
 struct ConvLayer {
   ConvSpec spec;
   Algorithm algorithm = Algorithm::direct;
-  const float* weights = nullptr;   // packed
-  const float* bias = nullptr;      // [OC], padded to the kernel's tile
-  std::string kernel_name() const;  // "direct_1x1", "winograd_f4x4", …
+  std::string kernel;             // "direct_1x1", "winograd_f4x4", …
+  const void* weights = nullptr;  // packed
+  const float* bias = nullptr;    // [OC], padded to the kernel's tile
 };
 
 struct StemLayer {
-  const float* weights = nullptr;  // packed, not folded
-  const float* scale = nullptr;    // bn1 as fma(acc, scale, shift)
+  const void* weights = nullptr;  // packed, not folded
+  const float* scale = nullptr;   // bn1 as fma(acc, scale, shift)
   const float* shift = nullptr;
 };
 
@@ -39,9 +39,11 @@ struct PackedLayers {
   Arena arena;
 };
 
-// Which algorithm a layer runs is fixed by the plan, the instruction set (by its lanes) and the layer alone,
-// never by the picture's size, the batch or the threads, so that those change no bit.
-Algorithm choose_algorithm(const ConvSpec& spec, Plan plan, int lanes);
+// Which algorithm a layer runs is fixed by the plan, the kernel table and the layer alone, never by the
+// picture's size, the batch or the threads, so that those change no bit.
+Algorithm choose_algorithm(const ConvSpec& spec, Plan plan, const KernelTable& kernels);
+
+bool is_block(const Module& module);
 
 // Packs the layers of modules [begin, end) on `threads` threads.
 PackedLayers pack_layers(const Model& model, int begin, int end, Plan plan, const KernelTable& kernels,

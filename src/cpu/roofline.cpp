@@ -11,8 +11,9 @@ double measure_roof(Precision precision, std::string_view isa, int threads) {
   using Clock = std::chrono::steady_clock;
   constexpr std::int64_t kIterations = 200'000;
   constexpr int kRounds = 25;
-  const auto operations_of = precision == Precision::int8 ? int8_kernels_for(isa).multiply_add_operations
-                                                          : kernels_for(isa).fma_operations;
+  const auto operations_of = precision == Precision::int8
+                                 ? int8_kernels_for(isa).multiply_add_operations
+                                 : kernels_for(isa, precision).multiply_add_operations;
   std::int64_t best_ns = 0;  // rank 0's alone
   double operations = 0;
   ThreadPool::shared().run(threads, [&](const Team& team) {

@@ -28,10 +28,20 @@ std::string describe_available() {
   return fmt::format("{}", fmt::join(rows, ", "));
 }
 
+// bf16 only where there are instructions for it: without, it is slower than fp32 and serves comparison.
+std::vector<Precision> cpu_precisions() {
+  std::vector<Precision> precisions{Precision::fp32, Precision::int8};
+  if (cpu::available_isas(Precision::bf16).front() != "portable") precisions.push_back(Precision::bf16);
+  return precisions;
+}
+
 }  // namespace
 
-bool Backend::supports(Precision precision) const noexcept {
-  return std::find(precisions.begin(), precisions.end(), precision) != precisions.end();
+bool Backend::supports(Precision precision, std::string_view isa) const {
+  if (std::find(precisions.begin(), precisions.end(), precision) != precisions.end()) return true;
+  if (isa.empty() || isas == nullptr) return false;
+  const std::vector<std::string_view> names = isas(precision);
+  return std::find(names.begin(), names.end(), isa) != names.end();
 }
 
 std::span<const Backend> backend_table() {
@@ -39,12 +49,13 @@ std::span<const Backend> backend_table() {
       Backend{
           .name = "cpu",
           .device = "cpu",
-          .precisions = {Precision::fp32, Precision::int8},
+          .precisions = cpu_precisions(),
           .available = [] { return true; },
           .detail =
               [] {
-                return fmt::format("instruction sets: {}; for int8: {}",
+                return fmt::format("instruction sets: {}; for bf16: {}; for int8: {}",
                                    fmt::join(cpu::available_isas(Precision::fp32), ", "),
+                                   fmt::join(cpu::available_isas(Precision::bf16), ", "),
                                    fmt::join(cpu::available_isas(Precision::int8), ", "));
               },
           .isas = cpu::available_isas,
@@ -88,7 +99,7 @@ const Backend& choose_backend(const SessionOptions& options, Precision precision
     if (!device_fits || !name_fits) continue;
     if (!b.available()) {
       unavailable = &b;
-    } else if (!b.supports(precision)) {
+    } else if (!b.supports(precision, options.isa)) {
       wrong_precision = true;
     } else {
       return b;
@@ -127,7 +138,7 @@ std::vector<BackendInfo> backends() {
 std::vector<std::string_view> available_isas(Precision precision) {
   std::vector<std::string_view> isas;
   for (const Backend& b : backend_table()) {
-    if (b.isas == nullptr || !b.supports(precision)) continue;
+    if (b.isas == nullptr) continue;
     for (const std::string_view isa : b.isas(precision)) {
       if (std::find(isas.begin(), isas.end(), isa) == isas.end()) isas.push_back(isa);
     }

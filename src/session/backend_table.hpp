@@ -15,11 +15,11 @@
 namespace resnet {
 
 struct Backend {
-  std::string_view name;    // what --backend says
-  std::string_view device;  // what --device says: "cpu"
-  std::vector<Precision> precisions;
-  bool (*available)();      // on this machine, in this build
-  std::string (*detail)();  // what it would use, or why it is unavailable
+  std::string_view name;              // what --backend says
+  std::string_view device;            // what --device says: "cpu"
+  std::vector<Precision> precisions;  // that it runs here without being told how
+  bool (*available)();                // on this machine, in this build
+  std::string (*detail)();            // what it would use, or why it is unavailable
   // Instruction sets that it can run here at a precision, best first; null for a backend that has no such
   // choice.
   std::vector<std::string_view> (*isas)(Precision);
@@ -27,7 +27,8 @@ struct Backend {
   // of every module of the range, its isa one of the model's precision.
   std::unique_ptr<Executable> (*compile)(const Model& model, const SessionOptions& options);
 
-  bool supports(Precision precision) const noexcept;
+  // Also where the precision is none of `precisions` but `isa` names an instruction set for it.
+  bool supports(Precision precision, std::string_view isa = {}) const;
 };
 
 // Fastest first: `auto` takes the first that is available and has the precision.

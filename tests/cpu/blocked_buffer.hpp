@@ -6,6 +6,7 @@
 #include "cpu/kernels.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <vector>
 
 namespace resnet::test {
@@ -14,12 +15,12 @@ class BlockedBuffer {
  public:
   BlockedBuffer(const cpu::KernelTable& kernels, int n, int c, int h, int w, int halo)
       : kernels_(kernels),
-        count_(static_cast<std::size_t>(n) * c * (h + 2 * halo) * (w + 2 * halo)),
-        arena_(Arena::padded(count_) + 2 * kGuard) {
-    float* memory = arena_.take(Arena::padded(count_) + 2 * kGuard);
-    // What a kernel reads before anything wrote it shows up in the result.
-    std::fill(memory, memory + Arena::padded(count_) + 2 * kGuard, kSentinel);
-    activation_ = {memory + kGuard, n, c, h, w, halo};
+        bytes_(static_cast<std::size_t>(kernels.element_bytes) * n * c * (h + 2 * halo) * (w + 2 * halo)),
+        arena_(kGuard + Arena::padded(bytes_) + cpu::kSlackBytes),
+        memory_(arena_.take(kGuard + Arena::padded(bytes_) + cpu::kSlackBytes)) {
+    // What a kernel uses before anything wrote it shows up in the result: as fp32 and as bf16 it is 1.5e28.
+    std::memset(memory_, kSentinel, kGuard + Arena::padded(bytes_) + cpu::kSlackBytes);
+    activation_ = {memory_ + kGuard, n, c, h, w, halo};
     kernels_.zero_halo(activation_, 0, 1);
   }
 
@@ -36,19 +37,19 @@ class BlockedBuffer {
 
   // Nothing was written outside.
   bool guards_intact() const {
-    const float* before = activation_.data - kGuard;
-    const float* after = activation_.data + count_;
-    const auto intact = [](float v) { return v == kSentinel; };
-    return std::all_of(before, before + kGuard, intact) && std::all_of(after, after + kGuard, intact);
+    const auto intact = [](std::byte b) { return b == std::byte{kSentinel}; };
+    const std::byte* end = memory_ + kGuard + bytes_;
+    return std::all_of(memory_, memory_ + kGuard, intact) && std::all_of(end, end + cpu::kSlackBytes, intact);
   }
 
  private:
-  static constexpr std::size_t kGuard = 64;
-  static constexpr float kSentinel = 1e30f;
+  static constexpr std::size_t kGuard = 256;
+  static constexpr unsigned char kSentinel = 0x6e;
 
   const cpu::KernelTable& kernels_;
-  std::size_t count_;
+  std::size_t bytes_;
   Arena arena_;
+  std::byte* memory_;
   cpu::Activation activation_;
 };
 

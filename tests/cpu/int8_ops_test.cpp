@@ -17,7 +17,7 @@
 namespace resnet {
 namespace {
 
-using cpu::int8::Activation;
+using cpu::Activation;
 using cpu::int8::kBlock;
 using cpu::int8::KernelTable;
 using cpu::int8::padded_channels;
@@ -76,8 +76,8 @@ class Buffer {
         channels_(channels),
         bytes_(static_cast<std::size_t>(n) * padded_channels(channels) * (h + 2 * halo) * (w + 2 * halo) *
                kernels.element_bytes),
-        arena_(Arena::padded((bytes_ + 2 * kGuard) / sizeof(float))) {
-    memory_ = reinterpret_cast<std::uint8_t*>(arena_.take((bytes_ + 2 * kGuard) / sizeof(float)));
+        arena_(Arena::padded(bytes_ + 2 * kGuard)) {
+    memory_ = arena_.take_array<std::uint8_t>(bytes_ + 2 * kGuard);
     std::fill_n(memory_, bytes_ + 2 * kGuard, kSentinel);
     activation_ = {memory_ + kGuard, n, padded_channels(channels), h, w, halo, is_signed};
     kernels_.zero_halo(activation_, 0, 1);
@@ -105,7 +105,7 @@ class Buffer {
 
  private:
   // A kernel may read as far as this behind its input.
-  static constexpr std::size_t kGuard = cpu::int8::kSlackBytes;
+  static constexpr std::size_t kGuard = cpu::kSlackBytes;
   static constexpr std::uint8_t kSentinel = 0xAB;
 
   const KernelTable& kernels_;
@@ -128,7 +128,7 @@ struct Parameters {
   // `offset` of an input channel is added to the kernels' own.
   Parameters(const KernelTable& k, int ic, int oc, int taps, Values values,
              const std::vector<int>& offset = {})
-      : arena(2 * Arena::padded(static_cast<std::size_t>(padded_channels(oc)))) {
+      : arena(2 * Arena::padded(sizeof(float) * static_cast<std::size_t>(padded_channels(oc)))) {
     const auto steps = random_steps(std::int64_t{oc} * ic * taps, -127, 127, 2);
     weights.assign(steps.begin(), steps.end());
     if (values == Values::largest) {
@@ -144,8 +144,8 @@ struct Parameters {
       multiplier.push_back(static_cast<float>((150.0 + o % 100) / spread));
     }
     const auto padded = static_cast<std::size_t>(padded_channels(oc));
-    auto* b = reinterpret_cast<std::int32_t*>(arena.take(padded));
-    float* m = arena.take(padded);
+    auto* b = arena.take_array<std::int32_t>(padded);
+    auto* m = arena.take_array<float>(padded);
     for (int position = 0; position < padded_channels(oc); ++position) {
       const int channel = k.channel(position);
       if (channel >= oc) continue;
@@ -162,9 +162,7 @@ struct Parameters {
 
 class Packed {
  public:
-  explicit Packed(std::size_t bytes) : arena_(Arena::padded(bytes / sizeof(float) + 1)) {
-    data_ = arena_.take(bytes / sizeof(float) + 1);
-  }
+  explicit Packed(std::size_t bytes) : arena_(Arena::padded(bytes)), data_(arena_.take(bytes)) {}
   void* data() { return data_; }
 
  private:

@@ -1,5 +1,5 @@
-// Whole networks on every instruction set of this machine against the reference backend, and the promises
-// about bits: threads, batch, position in the batch and cuts change none.
+// Whole networks on every instruction set of this machine, in fp32 and bf16, against the reference backend,
+// and the promises about bits: threads, batch, position in the batch and cuts change none.
 
 #include "support/random_values.hpp"
 
@@ -19,6 +19,7 @@ namespace {
 
 constexpr int kClasses = 10;  // not a multiple of any tile
 constexpr double kTolerance = 3e-5;
+constexpr double kBf16Cosine = 0.9995;
 
 const Model& network(int depth) {
   static std::map<int, Model> models;
@@ -32,10 +33,25 @@ struct Case {
   Plan plan;
 };
 
-SessionOptions options_for(const Case& c, std::string backend, std::string isa, int threads) {
+struct Isa {
+  std::string name;
+  Precision precision;
+};
+
+std::vector<Isa> isas() {
+  std::vector<Isa> all;
+  for (const Precision precision : {Precision::fp32, Precision::bf16}) {
+    for (const std::string_view name : available_isas(precision))
+      all.push_back({std::string(name), precision});
+  }
+  return all;
+}
+
+SessionOptions options_for(const Case& c, std::string backend, const Isa& isa, int threads) {
   return {.backend = std::move(backend),
+          .precision = isa.precision,
           .plan = c.plan,
-          .isa = std::move(isa),
+          .isa = isa.name,
           .threads = threads,
           .max_batch = c.batch,
           .height = c.h,
@@ -48,9 +64,24 @@ std::vector<float> run(const Session& session, const std::vector<float>& input, 
   return output;
 }
 
-class NetworkTest : public testing::TestWithParam<std::tuple<std::string_view, Case>> {
+// How far a module's values are from the reference's.
+struct Distance {
+  double largest = 0, worst = 0, cosine = 0;
+  Distance(const float* values, const std::vector<float>& expected) {
+    double product = 0, square = 0, expected_square = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const auto v = static_cast<double>(values[i]), e = static_cast<double>(expected[i]);
+      largest = std::fmax(largest, std::fabs(e));
+      if (!(std::fabs(v - e) <= worst)) worst = std::fabs(v - e);
+      product += v * e, square += v * v, expected_square += e * e;
+    }
+    cosine = product / std::sqrt(square * expected_square);
+  }
+};
+
+class NetworkTest : public testing::TestWithParam<std::tuple<Isa, Case>> {
  protected:
-  std::string isa() const { return std::string(std::get<0>(GetParam())); }
+  const Isa& isa() const { return std::get<0>(GetParam()); }
   const Case& shape() const { return std::get<1>(GetParam()); }
   Shape input_shape() const { return {shape().batch, 3, shape().h, shape().w}; }
 };
@@ -59,10 +90,10 @@ TEST_P(NetworkTest, EveryModuleEqualsTheReference) {
   const Case& c = shape();
   const Model& model = network(c.depth);
   const std::vector<float> input = test::random_values(input_shape().numel(), 5);
-  const Session oracle(model, options_for(c, "reference", "", 2));
+  const Session oracle(model, options_for(c, "reference", {"", Precision::fp32}, 2));
   const Session session(model, options_for(c, "cpu", isa(), 2));
   ASSERT_EQ(session.backend(), "cpu");
-  ASSERT_EQ(session.isa(), isa());
+  ASSERT_EQ(session.isa(), isa().name);
 
   std::vector<std::vector<float>> expected;
   const Trace collect{.on_module = [&](int, const Shape& s, const float* v,
@@ -76,15 +107,14 @@ TEST_P(NetworkTest, EveryModuleEqualsTheReference) {
                         [&](int m, const Shape& s, const float* v, double) {
                           const std::vector<float>& e = expected[m];
                           ASSERT_EQ(s.numel(), static_cast<std::int64_t>(e.size()));
-                          double largest = 0, worst = 0;
-                          for (std::size_t i = 0; i < e.size(); ++i) {
-                            largest = std::fmax(largest, std::fabs(static_cast<double>(e[i])));
-                            const double error =
-                                std::fabs(static_cast<double>(v[i]) - static_cast<double>(e[i]));
-                            if (!(error <= worst)) worst = error;
+                          const Distance d(v, e);
+                          const std::string& name = model.architecture.modules()[m].name;
+                          EXPECT_GT(d.largest, 0) << name;
+                          if (isa().precision == Precision::bf16) {
+                            EXPECT_GE(d.cosine, kBf16Cosine) << name;
+                          } else {
+                            EXPECT_LE(d.worst, kTolerance * d.largest) << name;
                           }
-                          EXPECT_GT(largest, 0) << model.architecture.modules()[m].name;
-                          EXPECT_LE(worst, kTolerance * largest) << model.architecture.modules()[m].name;
                         },
                     .on_layer = {}};
   session.run(input, input_shape(), logits, &check);
@@ -126,15 +156,15 @@ TEST_P(NetworkTest, EveryCutIsExact) {
   }
 }
 
-std::string case_name(const testing::TestParamInfo<std::tuple<std::string_view, Case>>& info) {
-  const Case& c = std::get<1>(info.param);
-  return std::string(std::get<0>(info.param)) + "_resnet" + std::to_string(c.depth) + "_n" +
+std::string case_name(const testing::TestParamInfo<std::tuple<Isa, Case>>& info) {
+  const auto& [isa, c] = info.param;
+  return isa.name + "_" + std::string(to_string(isa.precision)) + "_resnet" + std::to_string(c.depth) + "_n" +
          std::to_string(c.batch) + "_" + std::to_string(c.h) + "x" + std::to_string(c.w) + "_" +
          std::string(to_string(c.plan));
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryIsa, NetworkTest,
-                         testing::Combine(testing::ValuesIn(available_isas()),
+                         testing::Combine(testing::ValuesIn(isas()),
                                           testing::Values(Case{18, 2, 64, 64, Plan::latency},
                                                           Case{18, 1, 33, 97, Plan::throughput},
                                                           Case{34, 1, 47, 32, Plan::latency},
@@ -149,8 +179,10 @@ TEST(NetworkSizes, From160To448AndNotSquare) {
     const Shape shape{1, 3, h, w};
     const std::vector<float> input = test::random_values(shape.numel(), 9);
     const Case c{18, 1, h, w, Plan::latency};
-    const std::vector<float> expected = run(Session(model, options_for(c, "reference", "", 2)), input, shape);
-    const std::vector<float> actual = run(Session(model, options_for(c, "cpu", "", 2)), input, shape);
+    const std::vector<float> expected =
+        run(Session(model, options_for(c, "reference", {"", Precision::fp32}, 2)), input, shape);
+    const std::vector<float> actual =
+        run(Session(model, options_for(c, "cpu", {"", Precision::fp32}, 2)), input, shape);
     double largest = 0;
     for (const float v : expected) largest = std::fmax(largest, std::fabs(static_cast<double>(v)));
     for (int i = 0; i < kClasses; ++i) {
@@ -162,7 +194,7 @@ TEST(NetworkSizes, From160To448AndNotSquare) {
 
 TEST(NetworkKernels, TheTraceNamesWhatRan) {
   const Case c{50, 1, 64, 64, Plan::latency};
-  const Session session(network(50), options_for(c, "cpu", "", 1));
+  const Session session(network(50), options_for(c, "cpu", {"", Precision::fp32}, 1));
   std::map<std::string, std::string> kernels;
   std::int64_t macs = 0;
   const Trace trace{.on_module = {}, .on_layer = [&](const LayerTrace& layer) {
@@ -182,6 +214,25 @@ TEST(NetworkKernels, TheTraceNamesWhatRan) {
   for (int m = 0; m < session.architecture().module_count(); ++m)
     expected += session.architecture().macs(m, 64, 64);
   EXPECT_EQ(macs, expected);
+}
+
+// bf16 without instructions for it would be slower than fp32.
+TEST(NetworkIsa, PortableBf16IsOnlyForThoseWhoAskForIt) {
+  SessionOptions options;
+  options.backend = "cpu";
+  options.precision = Precision::bf16;
+  options.isa = "portable";
+  const Session asked(network(18), options);
+  EXPECT_EQ(asked.isa(), "portable");
+  if (available_isas(Precision::bf16).front() != "portable") return;
+  try {
+    options.isa.clear();
+    const Session automatic(network(18), options);
+    FAIL() << "expected an error";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::unsupported);
+    EXPECT_NE(std::string(e.what()).find("does not compute in bf16"), std::string::npos);
+  }
 }
 
 TEST(NetworkIsa, AnUnknownOneIsRefusedByName) {

@@ -1,9 +1,10 @@
 """What all contenders share: the same weights as ONNX, the same pictures as a tensor. Needs torch.
 
-    make_inputs.py --weights W.pth --batches 1,8 --onnx-prefix build/…/resnet18 [--pictures A.jpg …] --out X.npy
+    make_inputs.py --weights W.pth --batches 1,8 --onnx-prefix build/…/resnet18 [--pictures A.jpg …] --out X.npy \
+        --logits Y.npy
 
-Writes PREFIX_bN.onnx for every batch N, and X.npy with [largest batch, 3, 224, 224]. The graph keeps
-its BatchNormalization nodes: each engine folds them as it thinks best.
+Writes PREFIX_bN.onnx for every batch N, X.npy with [largest batch, 3, 224, 224], and Y.npy with PyTorch's
+fp32 logits of it. The graph keeps its BatchNormalization nodes: each engine folds them as it thinks best.
 """
 import argparse
 import struct
@@ -149,6 +150,15 @@ def normalise(pixels):
     return numpy.ascontiguousarray(values.transpose(0, 3, 1, 2))
 
 
+def logits_of(weights, values):
+    import torch
+
+    import resnet_torch
+
+    with torch.inference_mode():
+        return resnet_torch.load(weights)(torch.from_numpy(values)).numpy()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--weights", required=True)
@@ -156,6 +166,7 @@ def main():
     parser.add_argument("--onnx-prefix", required=True)
     parser.add_argument("--pictures", nargs="*", default=[])
     parser.add_argument("--out", required=True)
+    parser.add_argument("--logits", required=True)
     arguments = parser.parse_args()
     batches = [int(b) for b in arguments.batches.split(",")]
     state = read_state(arguments.weights)
@@ -164,10 +175,12 @@ def main():
     if arguments.pictures:
         values = normalise(read_pixels(arguments.pictures[:max(batches)]))
         # Fewer pictures than needed repeat.
-        numpy.save(arguments.out, values[[i % len(values) for i in range(max(batches))]])
+        values = values[[i % len(values) for i in range(max(batches))]]
     else:
         generator = numpy.random.default_rng(0)
-        numpy.save(arguments.out, generator.standard_normal((max(batches), 3, SIDE, SIDE), numpy.float32))
+        values = generator.standard_normal((max(batches), 3, SIDE, SIDE), numpy.float32)
+    numpy.save(arguments.out, values)
+    numpy.save(arguments.logits, logits_of(arguments.weights, values))
 
 
 if __name__ == "__main__":

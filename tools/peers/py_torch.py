@@ -12,7 +12,7 @@ class PyTorch:
         torch.set_num_threads(threads)
         torch.set_num_interop_threads(1)
         example = torch.rand(batch, 3, 224, 224)
-        load = self._load_int8 if model["precision"] == "int8" else self._load_fp32
+        load = {"fp32": self._load_fp32, "bf16": self._load_bf16, "int8": self._load_int8}[model["precision"]]
         self.net, settings = load(model, example)
         with torch.inference_mode():
             self.net(example)  # the profiling executor specialises during its first runs
@@ -28,6 +28,28 @@ class PyTorch:
             return (
                 self.torch.jit.optimize_for_inference(traced),
                 "traced, torch.jit.freeze + optimize_for_inference, inference_mode",
+            )
+
+    def _load_bf16(self, model, example):
+        import resnet_torch
+
+        torch = self.torch
+
+        class InBf16(torch.nn.Module):
+            def __init__(self, net):
+                super().__init__()
+                self.net = net
+
+            def forward(self, x):
+                x = x.to(memory_format=torch.channels_last, dtype=torch.bfloat16)
+                return self.net(x).float()
+
+        net = resnet_torch.load(model["weights"]).to(memory_format=torch.channels_last, dtype=torch.bfloat16)
+        with torch.inference_mode():
+            traced = torch.jit.freeze(torch.jit.trace(InBf16(net).eval(), example))
+            return (
+                torch.jit.optimize_for_inference(traced),
+                "bfloat16 weights, channels_last, traced, torch.jit.freeze + optimize_for_inference, inference_mode",
             )
 
     def _load_int8(self, model, example):

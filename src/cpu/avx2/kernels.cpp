@@ -9,15 +9,18 @@ namespace resnet::cpu {
 namespace {
 
 struct Avx2 {
+  using Element = float;
   using Vec = __m256;
   static constexpr int kLanes = 8, kTilePixels = 6, kTileVectors = 2;
+  static RESNET_INLINE Element to_element(float x) { return x; }
+  static RESNET_INLINE float to_float(Element x) { return x; }
   static RESNET_INLINE Vec zero() { return _mm256_setzero_ps(); }
   static RESNET_INLINE Vec set(float x) { return _mm256_set1_ps(x); }
   static RESNET_INLINE Vec load(const float* p) { return _mm256_load_ps(p); }
   static RESNET_INLINE void store(float* p, Vec v) { _mm256_store_ps(p, v); }
   static RESNET_INLINE void store_unaligned(float* p, Vec v) { _mm256_storeu_ps(p, v); }
-  static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
-  static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
+  static RESNET_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
+  static RESNET_INLINE void prefetch_write(void* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
   // Spelled out: left to itself GCC folds the weights' loads into the multiplications and reads them once for
   // every pixel.

@@ -15,15 +15,18 @@ namespace resnet::cpu {
 namespace {
 
 struct Avx512 {
+  using Element = float;
   using Vec = __m512;
   static constexpr int kLanes = 16, kTilePixels = 14, kTileVectors = 2;
+  static RESNET_INLINE Element to_element(float x) { return x; }
+  static RESNET_INLINE float to_float(Element x) { return x; }
   static RESNET_INLINE Vec zero() { return _mm512_setzero_ps(); }
   static RESNET_INLINE Vec set(float x) { return _mm512_set1_ps(x); }
   static RESNET_INLINE Vec load(const float* p) { return _mm512_load_ps(p); }
   static RESNET_INLINE void store(float* p, Vec v) { _mm512_store_ps(p, v); }
   static RESNET_INLINE void store_unaligned(float* p, Vec v) { _mm512_storeu_ps(p, v); }
-  static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
-  static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
+  static RESNET_INLINE void prefetch(const void* p) { __builtin_prefetch(p, 0, 3); }
+  static RESNET_INLINE void prefetch_write(void* p) { __builtin_prefetch(p, 1, 3); }
   static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
   // Both spelled out: left to itself GCC moves loads ahead until accumulators no longer fit into the
   // registers.

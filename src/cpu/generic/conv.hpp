@@ -18,17 +18,25 @@ inline constexpr int kChunk3x3 = 288;
 template <class S>
 inline constexpr int kChunk1x1 = S::kTileVectors* S::kLanes > 16 ? 128 : 256;
 
+// Between two chunks the sums wait in the output, so there is only one chunk where the output's elements
+// would round them.
+template <class S>
+inline constexpr bool kOneChunk = sizeof(typename S::Element) < sizeof(float);
+
 // Channel blocks of one k chunk, for `channel_blocks` in all and `taps` kernel positions.
 template <class S>
 RESNET_INLINE int chunk_blocks(int channel_blocks, int taps) {
+  if constexpr (kOneChunk<S>) return channel_blocks;
   const int blocks = (taps > 1 ? kChunk3x3 : kChunk1x1<S>) / (S::kLanes * taps);
   const int at_least_one = blocks < 1 ? 1 : blocks;
   return at_least_one < channel_blocks ? at_least_one : channel_blocks;
 }
 
-// (Channel block, tap) pairs of a chunk, at most; of a kernel up to 7x7.
+// (Channel block, tap) pairs of a chunk, at most: of a kernel up to 7x7, or of 3x3 and 512 channels in one.
 template <class S>
-inline constexpr int kMaxPieces = kChunk3x3 / S::kLanes > 49 ? kChunk3x3 / S::kLanes : 49;
+inline constexpr int kMaxPieces = kOneChunk<S>                 ? 9 * 512 / S::kLanes
+                                  : kChunk3x3 / S::kLanes > 49 ? kChunk3x3 / S::kLanes
+                                                               : 49;
 
 template <class S>
 RESNET_INLINE int channel_tiles(int oc) {
@@ -37,13 +45,18 @@ RESNET_INLINE int channel_tiles(int oc) {
 }
 
 template <class S>
-std::size_t packed_conv_floats(int ic, int oc, int kernel) {
+RESNET_INLINE std::size_t packed_conv_elements(int ic, int oc, int kernel) {
   return static_cast<std::size_t>(ic) * kernel * kernel * channel_tiles<S>(oc) * S::kTileVectors * S::kLanes;
+}
+template <class S>
+std::size_t packed_conv_bytes(int ic, int oc, int kernel) {
+  return sizeof(typename S::Element) * packed_conv_elements<S>(ic, oc, kernel);
 }
 
 template <class S>
-void pack_conv(const float* oihw, const double* oc_scale, int ic, int oc, int kernel, float* packed, int rank,
+void pack_conv(const float* oihw, const double* oc_scale, int ic, int oc, int kernel, void* packed, int rank,
                int size) {
+  using Element = typename S::Element;
   constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes;
   const int taps = kernel * kernel, tiles = channel_tiles<S>(oc), blocks = ic / kLanes;
   const int chunk = chunk_blocks<S>(blocks, taps);
@@ -51,9 +64,10 @@ void pack_conv(const float* oihw, const double* oc_scale, int ic, int oc, int ke
   for (int first = 0; first < blocks; first += chunk) {
     const int count = first + chunk < blocks ? chunk : blocks - first;
     const std::size_t chunk_k = static_cast<std::size_t>(count) * taps * kLanes;
-    float* chunk_data = packed + static_cast<std::size_t>(first) * taps * kLanes * tiles * kTileChannels;
+    Element* chunk_data = static_cast<Element*>(packed) +
+                          static_cast<std::size_t>(first) * taps * kLanes * tiles * kTileChannels;
     for (int tile = share.begin; tile < share.end; ++tile) {
-      float* w = chunk_data + tile * chunk_k * kTileChannels;
+      Element* w = chunk_data + tile * chunk_k * kTileChannels;
       for (int block = first; block < first + count; ++block) {
         for (int tap = 0; tap < taps; ++tap) {
           for (int lane = 0; lane < kLanes; ++lane) {
@@ -65,7 +79,7 @@ void pack_conv(const float* oihw, const double* oc_scale, int ic, int oc, int ke
                 value = oihw[(static_cast<std::size_t>(channel) * ic + i) * taps + tap];
                 if (oc_scale) value = static_cast<float>(static_cast<double>(value) * oc_scale[channel]);
               }
-              *w++ = value;
+              *w++ = S::to_element(value);
             }
           }
         }
@@ -77,39 +91,18 @@ void pack_conv(const float* oihw, const double* oc_scale, int ic, int oc, int ke
 // One micro tile's place in input, output and residual.
 template <class S>
 struct TilePlace {
-  const float* in;
-  float* out;
-  const float* residual;
+  const typename S::Element* in;
+  typename S::Element* out;
+  const typename S::Element* residual;
   int pixels;
-};
-
-// How a team's members share (pixel tiles) x (oc tiles): the split with the least work for the busiest
-// member, and among equals the one that reads the fewest bytes.
-template <class S>
-struct Grid {
-  int across_pixels = 1, across_channels = 1;
-  Grid(int pixel_tiles, int oc_tiles, std::size_t input_bytes, std::size_t weight_bytes, int size) {
-    long best_work = -1;
-    double best_bytes = 0;
-    for (int channels = 1; channels <= size; ++channels) {
-      const int pixels = size / channels;
-      const long work =
-          static_cast<long>((pixel_tiles + pixels - 1) / pixels) * ((oc_tiles + channels - 1) / channels);
-      const double bytes =
-          static_cast<double>(input_bytes) / pixels + static_cast<double>(weight_bytes) / channels;
-      if (best_work < 0 || work < best_work || (work == best_work && bytes < best_bytes)) {
-        best_work = work, best_bytes = bytes;
-        across_pixels = pixels, across_channels = channels;
-      }
-    }
-  }
 };
 
 template <class S, int Stride>
 void conv_strided(const ConvArgs& a, int rank, int size) {
+  using Element = typename S::Element;
   constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes;
   constexpr int kMaxTiles = 128;  // micro tiles of one pixel block
-  const MicroKernel<S>* kernels = micro_kernels<S, Stride * kLanes, kLanes>();
+  const auto* kernels = micro_kernels<S, Element, Stride * kLanes, kLanes>();
   const Strides<S> in(a.in), out(a.out), res(a.epilogue.residual);
   const bool has_residual = a.epilogue.residual.data != nullptr;
 
@@ -122,14 +115,14 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
   const int oc_tiles = channel_tiles<S>(a.out.c), blocks = a.in.c / kLanes, taps = a.kernel * a.kernel;
   const int chunk = chunk_blocks<S>(blocks, taps);
 
-  const Grid<S> grid(pixel_tiles, oc_tiles, sizeof(float) * a.in.n * in.image,
-                     sizeof(float) * packed_conv_floats<S>(a.in.c, a.out.c, a.kernel), size);
+  const Grid<S> grid(pixel_tiles, oc_tiles, sizeof(Element) * a.in.n * in.image,
+                     packed_conv_bytes<S>(a.in.c, a.out.c, a.kernel), size);
   if (rank >= grid.across_pixels * grid.across_channels) return;
   const Share<S> my_pixels(pixel_tiles, rank / grid.across_channels, grid.across_pixels);
   const Share<S> my_channels(oc_tiles, rank % grid.across_channels, grid.across_channels);
 
   // A pixel block's chunk of input and its output take about half of L2.
-  const std::size_t tile_bytes = sizeof(float) * S::kTilePixels *
+  const std::size_t tile_bytes = sizeof(Element) * S::kTilePixels *
                                  (static_cast<std::size_t>(chunk) * kLanes * Stride * Stride +
                                   (my_channels.end - my_channels.begin) * kTileChannels);
   int block_tiles = static_cast<int>(a.l2_bytes / 2 / tile_bytes);
@@ -160,8 +153,8 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
     for (int first = 0; first < blocks; first += chunk) {
       const int chunk_count = first + chunk < blocks ? chunk : blocks - first;
       const std::size_t chunk_k = static_cast<std::size_t>(chunk_count) * taps * kLanes;
-      const float* weights =
-          a.weights + static_cast<std::size_t>(first) * taps * kLanes * oc_tiles * kTileChannels;
+      const Element* weights = static_cast<const Element*>(a.weights) +
+                               static_cast<std::size_t>(first) * taps * kLanes * oc_tiles * kTileChannels;
       const bool finish = first + chunk_count == blocks;
       for (int oc_tile = my_channels.begin; oc_tile < my_channels.end; ++oc_tile) {
         const int oc = oc_tile * kTileChannels;
@@ -173,7 +166,7 @@ void conv_strided(const ConvArgs& a, int rank, int size) {
                          .bias = a.epilogue.bias ? a.epilogue.bias + oc : nullptr,
                          .residual_plane_stride = res.plane,
                          .relu = a.epilogue.relu};
-        const float* w = weights + oc_tile * chunk_k * kTileChannels;
+        const Element* w = weights + oc_tile * chunk_k * kTileChannels;
         const std::ptrdiff_t out_offset = out.plane * (oc / kLanes), res_offset = res.plane * (oc / kLanes);
         const std::ptrdiff_t in_offset = in.plane * first;
         for (int t = 0; t < count; ++t) {

@@ -2,7 +2,7 @@
 // their own (sessions cut inside the stem), max pool, global average pool.
 #pragma once
 
-#include "cpu/generic/stem.hpp"
+#include "cpu/generic/micro_kernel.hpp"
 
 namespace resnet::cpu::generic {
 
@@ -21,8 +21,8 @@ void scale_shift(const Activation& in, const float* scale, const float* shift, c
                  int rank, int size) {
   const Strides<S> is(in), os(out);
   for_rows<S>(out, rank, size, [&](int n, int block, int y) {
-    const float* from = pixel(in, is, n, y, 0) + block * is.plane;
-    float* to = pixel(out, os, n, y, 0) + block * os.plane;
+    const typename S::Element* from = pixel(in, is, n, y, 0) + block * is.plane;
+    typename S::Element* to = pixel(out, os, n, y, 0) + block * os.plane;
     const auto s = S::load(scale + block * S::kLanes), b = S::load(shift + block * S::kLanes);
     for (int x = 0; x < out.w * S::kLanes; x += S::kLanes) S::store(to + x, S::fma(S::load(from + x), s, b));
   });
@@ -32,8 +32,8 @@ template <class S>
 void relu(const Activation& in, const Activation& out, int rank, int size) {
   const Strides<S> is(in), os(out);
   for_rows<S>(out, rank, size, [&](int n, int block, int y) {
-    const float* from = pixel(in, is, n, y, 0) + block * is.plane;
-    float* to = pixel(out, os, n, y, 0) + block * os.plane;
+    const typename S::Element* from = pixel(in, is, n, y, 0) + block * is.plane;
+    typename S::Element* to = pixel(out, os, n, y, 0) + block * os.plane;
     for (int x = 0; x < out.w * S::kLanes; x += S::kLanes)
       S::store(to + x, S::max(S::load(from + x), S::zero()));
   });
@@ -45,17 +45,38 @@ template <class S>
 void subsample(const PoolArgs& a, int rank, int size) {
   const Strides<S> in(a.in), out(a.out);
   for_rows<S>(a.out, rank, size, [&](int n, int block, int y) {
-    const float* from = pixel(a.in, in, n, 2 * y, 0) + block * in.plane;
-    float* to = pixel(a.out, out, n, y, 0) + block * out.plane;
+    const typename S::Element* from = pixel(a.in, in, n, 2 * y, 0) + block * in.plane;
+    typename S::Element* to = pixel(a.out, out, n, y, 0) + block * out.plane;
     for (int x = 0; x < a.out.w; ++x) S::store(to + x * S::kLanes, S::load(from + 2 * x * S::kLanes));
   });
+}
+
+// A 3x3, stride 2, padding 1 maximum over the rows there are; `rows` has null where one is outside.
+template <class S>
+RESNET_INLINE void pool_row(const typename S::Element* const rows[3], int w, typename S::Element* to,
+                            int out_w) {
+  using Vec = typename S::Vec;
+  constexpr int kLanes = S::kLanes;
+  const typename S::Element* top = rows[0] ? rows[0] : rows[1];
+  const typename S::Element* bottom = rows[2] ? rows[2] : rows[1];
+  for (int x = 0; x < out_w; ++x) {
+    const int centre = 2 * x, left = centre > 0 ? centre - 1 : centre,
+              right = centre + 1 < w ? centre + 1 : centre;
+    Vec best = S::load(rows[1] + centre * kLanes);
+    for (const int column : {left, centre, right}) {
+      best = S::max(best, S::load(top + column * kLanes));
+      best = S::max(best, S::load(rows[1] + column * kLanes));
+      best = S::max(best, S::load(bottom + column * kLanes));
+    }
+    S::store(to + x * kLanes, best);
+  }
 }
 
 template <class S>
 void max_pool(const PoolArgs& a, int rank, int size) {
   const Strides<S> in(a.in), out(a.out);
   for_rows<S>(a.out, rank, size, [&](int n, int block, int y) {
-    const float* rows[3];
+    const typename S::Element* rows[3];
     for (int i = 0; i < 3; ++i) {
       const int row = 2 * y - 1 + i;
       rows[i] = row >= 0 && row < a.in.h ? pixel(a.in, in, n, row, 0) + block * in.plane : nullptr;
@@ -75,10 +96,11 @@ void global_average_pool(const PoolArgs& a, int rank, int size) {
     const int n = unit / blocks, block = unit % blocks;
     auto sum = S::zero();
     for (int y = 0; y < a.in.h; ++y) {
-      const float* from = pixel(a.in, in, n, y, 0) + block * in.plane;
+      const typename S::Element* from = pixel(a.in, in, n, y, 0) + block * in.plane;
       for (int x = 0; x < a.in.w; ++x) sum = S::add(sum, S::load(from + x * kLanes));
     }
-    S::store(a.out.data + (static_cast<std::ptrdiff_t>(block) * a.in.n + n) * kLanes, S::div(sum, count));
+    typename S::Element* means = static_cast<typename S::Element*>(a.out.data);
+    S::store(means + (static_cast<std::ptrdiff_t>(block) * a.in.n + n) * kLanes, S::div(sum, count));
   }
 }
 
@@ -89,9 +111,9 @@ void to_blocked(const float* nchw, const Activation& out, int rank, int size) {
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(out.h) * out.w;
   for_rows<S>(out, rank, size, [&](int n, int block, int y) {
     const float* from = nchw + (static_cast<std::ptrdiff_t>(n) * out.c + block * kLanes) * plane + y * out.w;
-    float* to = pixel(out, os, n, y, 0) + block * os.plane;
+    typename S::Element* to = pixel(out, os, n, y, 0) + block * os.plane;
     for (int x = 0; x < out.w; ++x) {
-      for (int lane = 0; lane < kLanes; ++lane) to[x * kLanes + lane] = from[lane * plane + x];
+      for (int lane = 0; lane < kLanes; ++lane) to[x * kLanes + lane] = S::to_element(from[lane * plane + x]);
     }
   });
 }
@@ -103,12 +125,12 @@ void from_blocked(const Activation& in, int channels, float* nchw, int rank, int
   const Strides<S> is(in);
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(in.h) * in.w;
   for_rows<S>(in, rank, size, [&](int n, int block, int y) {
-    const float* from = pixel(in, is, n, y, 0) + block * is.plane;
+    const typename S::Element* from = pixel(in, is, n, y, 0) + block * is.plane;
     const int count = channels - block * kLanes < kLanes ? channels - block * kLanes : kLanes;
     for (int lane = 0; lane < count; ++lane) {
       float* to =
           nchw + (static_cast<std::ptrdiff_t>(n) * channels + block * kLanes + lane) * plane + y * in.w;
-      for (int x = 0; x < in.w; ++x) to[x] = from[x * kLanes + lane];
+      for (int x = 0; x < in.w; ++x) to[x] = S::to_float(from[x * kLanes + lane]);
     }
   });
 }
@@ -119,7 +141,7 @@ void zero_halo(const Activation& a, int rank, int size) {
   const Strides<S> s(a);
   const Share<S> share(static_cast<std::int64_t>(a.n) * (a.c / S::kLanes), rank, size);
   for (int unit = share.begin; unit < share.end; ++unit) {
-    float* plane = a.data + unit * s.plane;
+    typename S::Element* plane = static_cast<typename S::Element*>(a.data) + unit * s.plane;
     for (std::ptrdiff_t x = 0; x < s.row; x += S::kLanes) {
       S::store(plane + x, S::zero());
       S::store(plane + s.plane - s.row + x, S::zero());
@@ -133,7 +155,7 @@ void zero_halo(const Activation& a, int rank, int size) {
 
 // Enough independent chains to hide the latency of the multiply-add.
 template <class S>
-double fma_operations(std::int64_t iterations) {
+double multiply_add_operations(std::int64_t iterations) {
   constexpr int kChains = S::kTilePixels * S::kTileVectors;
   typename S::Vec acc[kChains];
   const auto factor = S::set(0.999f), addend = S::set(0.001f);

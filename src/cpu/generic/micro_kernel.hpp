@@ -11,38 +11,24 @@
 //
 // Direct convolution, Winograd's products, the stem and the fully connected layer all run on it; they
 // differ in the strides of `in` and in how many consecutive values an (input block, tap) pair holds.
-//
-// Headers of this folder are compiled once per instruction set with that set's flags. To keep code for
-// one set out of another's program path they use nothing but templates over the Simd type S: an
-// ordinary inline function would be merged by the linker with a copy compiled for a wider machine.
 #pragma once
 
+#include "cpu/generic/sharing.hpp"
 #include "cpu/kernels.hpp"
-
-#include <cstddef>
-#include <utility>
-
-#define RESNET_INLINE inline __attribute__((always_inline))
 
 namespace resnet::cpu::generic {
 
-inline constexpr int kCacheLine = 16;  // floats
-
-// Calls f(integral_constant<int, 0>) … f(integral_constant<int, N-1>): a loop that is always unrolled.
-template <class S, int N, class F>
-RESNET_INLINE void unroll(F&& f) {
-  [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
-    (f(std::integral_constant<int, I>{}), ...);
-  }
-  (std::make_integer_sequence<int, N>{});
-}
+// S::Element is how activations and weights lie in memory (float or Bf16); S::Vec is S::kLanes floats, and
+// sums are always fp32.
+template <class S>
+inline constexpr int kCacheLine = 64 / sizeof(typename S::Element);  // elements
 
 // Strides and epilogue of a tile, the same for all tiles of a loop.
 template <class S>
 struct TileLoop {
   int pieces;                     // (channel block, tap) pairs in this chunk of k
   const std::ptrdiff_t* offsets;  // of each piece's first value from `in`
-  std::ptrdiff_t plane_stride;    // floats between vectors of output channels in the output
+  std::ptrdiff_t plane_stride;    // elements between vectors of output channels in the output
   bool accumulate;                // start from what `out` holds (a later chunk of k) instead of zero
   bool finish;                    // last chunk: apply the epilogue
   const float* bias;              // per output channel of this tile, or null
@@ -50,17 +36,18 @@ struct TileLoop {
   bool relu;
   // What the next tile will read, fetched while this one computes: weights come from L3 or memory in one
   // stream, the next input from L2, and neither is there in time without being asked for. From `prefetch` on,
-  // `prefetch_step` floats with every k: evenly, because a burst of prefetches fills the core's few line
-  // buffers and stalls its loads. The input `input_ahead` floats ahead (0: none).
-  const float* prefetch = nullptr;
+  // `prefetch_step` elements with every k: evenly, because a burst of prefetches fills the core's few line
+  // buffers and stalls its loads. The input `input_ahead` elements ahead (0: none).
+  const typename S::Element* prefetch = nullptr;
   std::ptrdiff_t prefetch_step = 0;
   std::ptrdiff_t input_ahead = 0;
 };
 
 // Tile t of `tiles` fetches its share of the next tile's weights, which lie at `next`: k rows of V · L
-// floats.
+// elements.
 template <class S>
-RESNET_INLINE void share_prefetch(TileLoop<S>& loop, const float* next, int k, int t, int tiles) {
+RESNET_INLINE void share_prefetch(TileLoop<S>& loop, const typename S::Element* next, int k, int t,
+                                  int tiles) {
   constexpr int kRow = S::kTileVectors * S::kLanes;
   const int step = (kRow + tiles - 1) / tiles;
   const bool left = t * step < kRow;
@@ -68,16 +55,17 @@ RESNET_INLINE void share_prefetch(TileLoop<S>& loop, const float* next, int k, i
   loop.prefetch_step = left ? step : 0;
 }
 
-// Inner: consecutive k of one (block, tap): L lanes of a blocked activation, or the stem's 12 phases.
-// PixelStride: floats between the inputs of neighbouring output pixels.
-template <class S, int R, int PixelStride, int Inner>
-void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, float* out,
-                  const float* residual) {
+// Inner: consecutive k of one (block, tap): L lanes of a blocked activation, the stem's 12 phases, or 21
+// values of a row of its window. PixelStride: elements between the inputs of neighbouring output pixels. Out:
+// the type of what is stored, S::Element or float.
+template <class S, class Out, int R, int PixelStride, int Inner>
+void micro_kernel(const TileLoop<S>& loop, const typename S::Element* in, const typename S::Element* w,
+                  Out* out, const typename S::Element* residual) {
   using Vec = typename S::Vec;
   constexpr int kLanes = S::kLanes, V = S::kTileVectors;
-  constexpr int kUnroll = Inner <= 12 ? Inner : 8;
+  constexpr int kUnroll = Inner <= 12 ? Inner : Inner % 8 == 0 ? 8 : 7;
   static_assert(Inner % kUnroll == 0);
-  for (int line = 0; line < R * kLanes; line += kCacheLine) {
+  for (int line = 0; line < R * kLanes; line += static_cast<int>(64 / sizeof(Out))) {
     unroll<S, V>([&](auto v) __attribute__((always_inline)) {
       S::prefetch_write(out + v * loop.plane_stride + line);
     });
@@ -94,12 +82,13 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
       unroll<S, V>([&](auto v) __attribute__((always_inline)) { acc[p][v] = S::zero(); });
     });
   }
-  const float* ahead = loop.prefetch;
+  const typename S::Element* ahead = loop.prefetch;
   const std::ptrdiff_t* const offsets = loop.offsets;
   for (int piece = 0; piece < loop.pieces; ++piece) {
-    const float* x = in + offsets[piece];
+    const typename S::Element* x = in + offsets[piece];
     if (loop.input_ahead != 0) {
-      for (int line = 0; line < R * PixelStride; line += kCacheLine) S::prefetch(x + loop.input_ahead + line);
+      for (int line = 0; line < R * PixelStride; line += kCacheLine<S>)
+        S::prefetch(x + loop.input_ahead + line);
     }
     for (int first = 0; first < Inner; first += kUnroll) {
       unroll<S, kUnroll>([&](auto i) __attribute__((always_inline)) {
@@ -143,58 +132,37 @@ void micro_kernel(const TileLoop<S>& loop, const float* in, const float* w, floa
   });
 }
 
-template <class S>
-using MicroKernel = void (*)(const TileLoop<S>&, const float* in, const float* w, float* out,
-                             const float* residual);
+template <class S, class Out>
+using MicroKernel = void (*)(const TileLoop<S>&, const typename S::Element* in, const typename S::Element* w,
+                             Out* out, const typename S::Element* residual);
 
-// micro_kernels<S, PixelStride, Inner>()[R] for R = 1 … S::kTilePixels.
-template <class S, int PixelStride, int Inner>
-const MicroKernel<S>* micro_kernels() {
+// micro_kernels<S, Out, PixelStride, Inner>()[R] for R = 1 … S::kTilePixels.
+template <class S, class Out, int PixelStride, int Inner>
+const MicroKernel<S, Out>* micro_kernels() {
   static constexpr auto table = []<int... R>(std::integer_sequence<int, R...>) {
     struct Table {
-      MicroKernel<S> entry[S::kTilePixels + 1];
+      MicroKernel<S, Out> entry[S::kTilePixels + 1];
     };
-    return Table{{nullptr, micro_kernel<S, R + 1, PixelStride, Inner>...}};
+    return Table{{nullptr, micro_kernel<S, Out, R + 1, PixelStride, Inner>...}};
   }
   (std::make_integer_sequence<int, S::kTilePixels>{});
   return table.entry;
 }
 
-// [begin, end) of `count` units for one member: contiguous, sizes differing by at most one.
-template <class S>
-struct Share {
-  int begin, end;
-  Share(std::int64_t count, int rank, int size)
-      : begin(static_cast<int>(count * rank / size)), end(static_cast<int>(count * (rank + 1) / size)) {}
-};
-
-// `pixels` cut into the fewest tiles of at most kTilePixels, all of nearly one size: 49 pixels on AVX2 are
-// 4 tiles of 6 and 5 of 5 instead of 8 of 6 and a wasteful one of 1.
-template <class S>
-struct Tiling {
-  int tiles, base, larger;  // the first `larger` tiles have base + 1 pixels
-  explicit Tiling(int pixels) {
-    tiles = (pixels + S::kTilePixels - 1) / S::kTilePixels;
-    base = pixels / tiles;
-    larger = pixels % tiles;
-  }
-  int start(int tile) const { return tile * base + (tile < larger ? tile : larger); }
-  int size(int tile) const { return base + (tile < larger ? 1 : 0); }
-};
-
 template <class S>
 struct Strides {
-  std::ptrdiff_t row, plane, image;  // floats
+  std::ptrdiff_t row, plane, image;  // elements
   explicit Strides(const Activation& a)
       : row(static_cast<std::ptrdiff_t>(a.w + 2 * a.halo) * S::kLanes),
         plane(row * (a.h + 2 * a.halo)),
         image(plane * (a.c / S::kLanes)) {}
 };
 
-// First float of pixel (y, x) in channel block 0 of image n; y and x may reach into the halo.
+// First element of pixel (y, x) in channel block 0 of image n; y and x may reach into the halo.
 template <class S>
-RESNET_INLINE float* pixel(const Activation& a, const Strides<S>& s, int n, int y, int x) {
-  return a.data + n * s.image + (y + a.halo) * s.row + static_cast<std::ptrdiff_t>(x + a.halo) * S::kLanes;
+RESNET_INLINE typename S::Element* pixel(const Activation& a, const Strides<S>& s, int n, int y, int x) {
+  return static_cast<typename S::Element*>(a.data) + n * s.image + (y + a.halo) * s.row +
+         static_cast<std::ptrdiff_t>(x + a.halo) * S::kLanes;
 }
 
 }  // namespace resnet::cpu::generic

@@ -170,8 +170,8 @@ RESNET_INLINE void transform_weights(const double* g, int tap_step, double* u, i
 }
 
 template <class S>
-std::size_t packed_winograd_floats(int ic, int oc, const WinogradForm& form) {
-  return with_form<S>(form, [&](auto f) { return packed_conv_floats<S>(ic, oc, 1) * decltype(f)::kSlots; });
+std::size_t packed_winograd_bytes(int ic, int oc, const WinogradForm& form) {
+  return with_form<S>(form, [&](auto f) { return packed_conv_bytes<S>(ic, oc, 1) * decltype(f)::kSlots; });
 }
 
 // The matrix of a point is packed as the weights of a 1x1 convolution over the channels of all its slots.
@@ -180,7 +180,7 @@ void pack_winograd_form(const float* oihw, const double* oc_scale, int ic, int o
                         int size) {
   constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes, kInputs = Form::kInputs;
   const int tiles = channel_tiles<S>(oc);
-  const std::size_t slot_floats = packed_conv_floats<S>(ic, oc, 1);
+  const std::size_t slot_floats = packed_conv_elements<S>(ic, oc, 1);
   // Where the values of channel 0 of a slot go in oc tile 0, and how its point is cut into chunks.
   struct Place {
     float* point;
@@ -241,15 +241,17 @@ RESNET_INLINE std::ptrdiff_t buffer_stride(int tiles, int channels) {
 }
 
 template <class S>
-std::size_t winograd_input_floats(const WinogradForm& form, int tiles, int ic) {
-  return with_form<S>(
-      form, [&](auto f) -> std::size_t { return decltype(f)::kSlots * buffer_stride<S>(tiles, ic); });
+std::size_t winograd_input_bytes(const WinogradForm& form, int tiles, int ic) {
+  return with_form<S>(form, [&](auto f) -> std::size_t {
+    return sizeof(float) * decltype(f)::kSlots * buffer_stride<S>(tiles, ic);
+  });
 }
 
 template <class S>
-std::size_t winograd_product_floats(const WinogradForm& form, int tiles, int oc) {
-  return with_form<S>(
-      form, [&](auto f) -> std::size_t { return decltype(f)::kPointsOfTile * buffer_stride<S>(tiles, oc); });
+std::size_t winograd_product_bytes(const WinogradForm& form, int tiles, int oc) {
+  return with_form<S>(form, [&](auto f) -> std::size_t {
+    return sizeof(float) * decltype(f)::kPointsOfTile * buffer_stride<S>(tiles, oc);
+  });
 }
 
 // Position of a tile in the batch: image, and the first output row and column.
@@ -330,13 +332,13 @@ void winograd_input_form(const WinogradArgs& a, int rank, int size) {
 template <class S, class Form>
 void winograd_gemm_form(const WinogradArgs& a, int rank, int size) {
   constexpr int kLanes = S::kLanes, kTileChannels = S::kTileVectors * kLanes;
-  const MicroKernel<S>* kernels = micro_kernels<S, kLanes, kLanes>();
+  const auto* kernels = micro_kernels<S, float, kLanes, kLanes>();
   const int tiles = a.tile_end - a.tile_begin;
   const int slot_blocks = a.in.c / kLanes, oc_tiles = channel_tiles<S>(a.out.c);
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(tiles) * kLanes;
   const std::ptrdiff_t slot_stride = buffer_stride<S>(tiles, a.in.c),
                        point_stride = buffer_stride<S>(tiles, a.out.c);
-  const std::size_t slot_floats = packed_conv_floats<S>(a.in.c, a.out.c, 1);
+  const std::size_t slot_floats = packed_conv_elements<S>(a.in.c, a.out.c, 1);
   const Tiling<S> tiling(tiles);
   // Units of equal work: (slot, oc tile). A point's oc tile goes to whoever has the first of its units.
   const Share<S> share(static_cast<std::int64_t>(Form::kSlots) * oc_tiles, rank, size);

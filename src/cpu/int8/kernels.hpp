@@ -3,11 +3,12 @@
 //
 // Activations are blocked by kBlock channels, [N][C/64][H][W][64], one cache line a pixel where an element is
 // a byte. An element is a step of the quantised tensor: u8 (or s8, for the downsampling shortcut), or s16
-// where the instruction set multiplies nothing narrower; all of them mean the same number. A halo of zeros on
-// all four sides lets a padded convolution read without looking at borders.
+// where the instruction set multiplies nothing narrower; all of them mean the same number.
 //
 // Every function computes one member's share of the work (rank of size) and never waits.
 #pragma once
+
+#include "cpu/activation.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -16,20 +17,10 @@
 namespace resnet::cpu::int8 {
 
 inline constexpr int kBlock = 64;  // channels of a block; tensors are padded to whole blocks
-// A kernel may read, never use, this much behind an activation's last pixel.
-inline constexpr std::size_t kSlackBytes = 4096;
 
 constexpr int padded_channels(int channels) {
   return (channels + kBlock - 1) / kBlock * kBlock;
 }
-
-// `data` points at the block including the halo.
-struct Activation {
-  void* data = nullptr;
-  int n = 0, c = 0, h = 0, w = 0;  // c: padded to whole blocks
-  int halo = 0;                    // zero pixels around each channel block's plane: 0 or 1
-  bool is_signed = false;          // -127 … 127 instead of 0 … 255
-};
 
 // From accumulators to steps, for each output channel; both arrays are padded to whole blocks and lie in the
 // order of KernelTable::channel.

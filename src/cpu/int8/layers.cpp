@@ -25,8 +25,9 @@ class Packer {
   Packer(const Model& model, const KernelTable& kernels, int threads)
       : model_(model), kernels_(kernels), threads_(threads) {}
 
-  std::size_t floats(Kind kind, const ConvSpec& spec) const {
-    return in_floats(weight_bytes(kind, spec)) + 2 * Arena::padded(padded_channels(spec.out_channels));
+  std::size_t bytes(Kind kind, const ConvSpec& spec) const {
+    return Arena::padded(weight_bytes(kind, spec)) +
+           2 * Arena::padded(sizeof(float) * padded_channels(spec.out_channels));
   }
 
   // Winograd's algorithm where the instruction set has it and the layer suits it.
@@ -44,7 +45,7 @@ class Packer {
     const int oc = spec.out_channels, ic = spec.in_channels;
     const Tensor& weight = model_.tensor(spec.conv + ".weight");
     const std::int8_t* w = values<std::int8_t>(weight).data();
-    void* packed = arena.take(in_floats(weight_bytes(kind, spec)));
+    void* packed = arena.take(weight_bytes(kind, spec));
     ThreadPool::shared().run(threads_, [&](const Team& team) {
       switch (kind) {
         case Kind::stem:
@@ -65,8 +66,8 @@ class Packer {
     const auto bias = values<std::int32_t>(model_.tensor(spec.conv + ".bias"));
     const auto multiplier = values<float>(model_.tensor(spec.conv + ".multiplier"));
     const int padded = padded_channels(oc), taps = spec.kernel * spec.kernel;
-    auto* packed_bias = reinterpret_cast<std::int32_t*>(arena.take(static_cast<std::size_t>(padded)));
-    float* packed_multiplier = arena.take(static_cast<std::size_t>(padded));
+    auto* packed_bias = arena.take_array<std::int32_t>(static_cast<std::size_t>(padded));
+    auto* packed_multiplier = arena.take_array<float>(static_cast<std::size_t>(padded));
     for (int position = 0; position < padded; ++position) {
       const int channel = kernels_.channel(position);
       if (channel >= oc) continue;
@@ -99,10 +100,6 @@ class Packer {
   }
 
  private:
-  static std::size_t in_floats(std::size_t bytes) {
-    return Arena::padded((bytes + sizeof(float) - 1) / sizeof(float));
-  }
-
   std::size_t weight_bytes(Kind kind, const ConvSpec& spec) const {
     switch (kind) {
       case Kind::stem:
@@ -140,16 +137,16 @@ PackedLayers pack_layers(const Model& model, int begin, int end, const KernelTab
   const ConvSpec fc{"fc", "", architecture.modules()[head].in_channels, architecture.classes(), 1, 1, 0};
   const int first = std::max(begin, kMaxPool + 1), last = std::min(end, head);
 
-  std::size_t floats = 0;
-  if (begin == 0) floats += packer.floats(Kind::stem, stem);
+  std::size_t bytes = 0;
+  if (begin == 0) bytes += packer.bytes(Kind::stem, stem);
   for (int m = first; m < last; ++m) {
     for (const ConvSpec& spec : architecture.convolutions(m))
-      floats += packer.floats(packer.kind_of(spec), spec);
+      bytes += packer.bytes(packer.kind_of(spec), spec);
   }
-  if (end > head) floats += packer.floats(Kind::fully_connected, fc);
+  if (end > head) bytes += packer.bytes(Kind::fully_connected, fc);
 
   PackedLayers layers;
-  layers.arena = Arena(floats);
+  layers.arena = Arena(bytes);
   layers.blocks.resize(static_cast<std::size_t>(architecture.module_count()));
   if (begin == 0) {
     layers.pixels = packer.pixels();

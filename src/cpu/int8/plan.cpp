@@ -1,9 +1,7 @@
 #include "cpu/int8/plan.hpp"
 
-#include "cpu/isa.hpp"
+#include "cpu/plan_builder.hpp"
 
-#include <algorithm>
-#include <array>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,75 +9,21 @@
 namespace resnet::cpu::int8 {
 namespace {
 
-constexpr int kRelu = 2, kMaxPool = 3;
-
-int stem_side(int side) {
-  return (side - 1) / 2 + 1;
-}  // 7x7, stride 2, padding 3 and 3x3, stride 2, padding 1 alike
-
-class Builder {
+class Builder final : public PlanBuilder {
  public:
   Builder(const Architecture& architecture, const PackedLayers& layers, const KernelTable& kernels,
           const PlanOptions& options, const Shape& input)
-      : architecture_(architecture),
+      : PlanBuilder(architecture, options, input, kernels.element_bytes, kBlock),
         layers_(layers),
-        k_(kernels),
-        options_(options),
-        n_(static_cast<int>(input[0])),
-        h_(static_cast<int>(input[2])),
-        w_(static_cast<int>(input[3])),
-        l2_(l2_cache_bytes()) {}
-
-  // Twice over: once to learn the sizes of the slots, once with memory behind them.
-  RunPlan build() {
-    add_all();
-    std::size_t floats = 0;
-    for (const Slot& slot : slots_) floats += floats_of(slot);
-    RunPlan plan;
-    plan.memory = Arena(floats);
-    for (Slot& slot : slots_) slot.data = reinterpret_cast<std::byte*>(plan.memory.take(floats_of(slot)));
-    steps_.clear();
-    add_all();
-    plan.steps = std::move(steps_);
-    return plan;
-  }
+        k_(kernels) {}
 
  private:
-  // a, b, c hold activations; `scratch` what lives within one step; `pooled` the head's.
-  enum SlotName { a, b, c, scratch, pooled, kSlots };
-  struct Slot {
-    std::size_t bytes = 0;
-    std::byte* data = nullptr;
-  };
-
-  static std::size_t floats_of(const Slot& slot) {
-    return Arena::padded((slot.bytes + kSlackBytes) / sizeof(float));
-  }
-
-  static std::size_t aligned(std::size_t bytes) { return (bytes + kBlock - 1) / kBlock * kBlock; }
-
-  std::byte* reserve(SlotName slot, std::size_t bytes) {
-    slots_[slot].bytes = std::max(slots_[slot].bytes, bytes);
-    return slots_[slot].data;
-  }
-
-  Activation activation(SlotName slot, int n, int channels, int h, int w, int halo) {
-    const int padded = padded_channels(channels);
-    const std::size_t elements = static_cast<std::size_t>(n) * padded * (h + 2 * halo) * (w + 2 * halo);
-    return {reserve(slot, elements * k_.element_bytes), n, padded, h, w, halo};
-  }
-
-  using Body = std::function<void(const Team&, const Call&)>;
-  void add(int module, std::string layer, std::string kernel, std::int64_t macs, Body body) {
-    steps_.push_back({module, std::move(layer), std::move(kernel), macs, {}, std::move(body)});
-  }
-
   int input_halo(int module) const {
     const bool block = module < options_.end && module > kMaxPool && module != architecture_.head();
     return block ? layers_.blocks[module].path.front().spec.padding : 0;
   }
 
-  void add_all() {
+  void add_all() override {
     int module = options_.begin;
     Activation x;
     float scale = layers_.input_scale;
@@ -90,7 +34,6 @@ class Builder {
     } else {
       x = add_input(module);
     }
-    slot_ = a;
     for (; module < options_.end; ++module) {
       if (module == architecture_.head()) {
         add_head(module, x);
@@ -129,10 +72,9 @@ class Builder {
     const bool fused = !options_.every_module;
     const int channels = layers_.stem.spec.out_channels;
     const int conv_h = stem_side(h_), conv_w = stem_side(w_);
-    const std::size_t image_bytes = aligned(n_ * k_.stem_image_bytes(h_, w_));
-    const std::size_t member_bytes = aligned(k_.stem_scratch_bytes(w_, channels));
-    std::byte* memory = reserve(scratch, image_bytes + member_bytes * options_.threads);
-    auto* image = reinterpret_cast<std::uint8_t*>(memory);
+    const Members memory =
+        reserve_for_members(n_ * k_.stem_image_bytes(h_, w_), k_.stem_scratch_bytes(w_, channels));
+    auto* image = reinterpret_cast<std::uint8_t*>(memory.shared);
     add(0, "input", "stem_input", 0,
         [k = &k_, n = n_, h = h_, w = w_, rule = layers_.pixels, image](const Team& team, const Call& call) {
           k->stem_input(call.input, n, h, w, rule, image, team.rank(), team.size());
@@ -151,11 +93,10 @@ class Builder {
                         .pooled = fused};
     add(fused ? kMaxPool : kRelu, fused ? "stem" : "conv1",
         kernel_name(layers_.stem.spec) + (fused ? "_pool" : ""), n_ * architecture_.macs(0, h_, w_),
-        [k = &k_, args, members = memory ? memory + image_bytes : nullptr, member_bytes](const Team& team,
-                                                                                         const Call&) {
+        [k = &k_, args, memory](const Team& team, const Call&) {
           k->zero_halo(args.out, team.rank(), team.size());
           StemArgs mine = args;
-          mine.scratch = members + member_bytes * team.rank();
+          mine.scratch = memory.of(team);
           k->stem(mine, team.rank(), team.size());
         });
     if (fused) return out;
@@ -168,22 +109,18 @@ class Builder {
     return pooled_out;
   }
 
-  // x lies in slot s; p and q are the other two.
-  //   basic:       conv1 s→p, (shortcut s→q), conv2 p + (x in s | shortcut in q) → (q | s)
-  //   bottleneck:  conv1 s→p, conv2 p→q, (shortcut s→p), conv3 q + (x in s | shortcut in p) → (p | s)
   Activation add_block(int module, const Activation& x) {
     const Block& block = layers_.blocks[module];
-    const SlotName s = slot_, p = s == a ? b : a, q = s == c ? b : c;
     const bool bottleneck = block.path.size() == 3;
+    const BlockSlots slots = next_block(bottleneck, !block.shortcut.empty());
 
-    Activation t = add_conv(module, block.path[0], x, p, block.path[1].spec.padding, nullptr);
-    if (bottleneck) t = add_conv(module, block.path[1], t, q, 0, nullptr);
+    Activation t = add_conv(module, block.path[0], x, slots.first, block.path[1].spec.padding, nullptr);
+    if (bottleneck) t = add_conv(module, block.path[1], t, slots.second, 0, nullptr);
     Activation residual = x;
     for (const Layer& shortcut : block.shortcut)
-      residual = add_conv(module, shortcut, x, bottleneck ? p : q, 0, nullptr, true);
-    slot_ = !block.shortcut.empty() ? s : bottleneck ? p : q;
+      residual = add_conv(module, shortcut, x, slots.shortcut, 0, nullptr, true);
     const Requantize last{.residual = residual, .residual_multiplier = block.residual_multiplier};
-    return add_conv(module, block.path.back(), t, slot_, input_halo(module + 1), &last);
+    return add_conv(module, block.path.back(), t, slots.out, input_halo(module + 1), &last);
   }
 
   std::string kernel_name(const ConvSpec& spec) const {
@@ -193,13 +130,11 @@ class Builder {
   Activation add_conv(int module, const Layer& layer, const Activation& in, SlotName to, int halo,
                       const Requantize* residual, bool is_signed = false) {
     const ConvSpec& spec = layer.spec;
-    const auto out_side = [&](int side) { return (side + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
-    Activation out = activation(to, in.n, spec.out_channels, out_side(in.h), out_side(in.w), halo);
+    Activation out = convolved(to, in, spec, halo);
     out.is_signed = is_signed;
     Requantize requantize = residual != nullptr ? *residual : Requantize{};
     requantize.bias = layer.bias, requantize.multiplier = layer.multiplier;
-    const std::int64_t macs = static_cast<std::int64_t>(out.n) * out.h * out.w * spec.out_channels *
-                              spec.in_channels * spec.kernel * spec.kernel;
+    const std::int64_t macs = macs_of(spec, out);
     const bool subsampled = spec.kernel == 1 && spec.stride == 2;
     const Activation from = subsampled ? activation(scratch, in.n, in.c, out.h, out.w, 0) : in;
     const ConvArgs args{.in = from,
@@ -211,13 +146,11 @@ class Builder {
                         .requantize = requantize,
                         .l2_bytes = l2_};
     if (layer.winograd) {
-      const std::size_t member_bytes = aligned(k_.winograd.scratch_bytes(in.c));
-      std::byte* members = reserve(scratch, member_bytes * options_.threads);
-      add(module, spec.conv, "winograd_f4x4", macs,
-          [k = &k_, args, members, member_bytes](const Team& team, const Call&) {
-            k->zero_halo(args.out, team.rank(), team.size());
-            k->winograd.conv(args, members + member_bytes * team.rank(), team.rank(), team.size());
-          });
+      const Members memory = reserve_for_members(0, k_.winograd.scratch_bytes(in.c));
+      add(module, spec.conv, "winograd_f4x4", macs, [k = &k_, args, memory](const Team& team, const Call&) {
+        k->zero_halo(args.out, team.rank(), team.size());
+        k->winograd.conv(args, memory.of(team), team.rank(), team.size());
+      });
       return out;
     }
     add(module, spec.conv, kernel_name(spec), macs,
@@ -254,15 +187,8 @@ class Builder {
         });
   }
 
-  const Architecture& architecture_;
   const PackedLayers& layers_;
   const KernelTable& k_;
-  const PlanOptions& options_;
-  int n_, h_, w_;
-  std::size_t l2_;
-  std::array<Slot, kSlots> slots_;
-  SlotName slot_ = a;  // where the current activation lies
-  std::vector<Step> steps_;
 };
 
 }  // namespace

@@ -1,5 +1,4 @@
-// An int8 run's plan for one input shape: the steps in order, and where in memory each activation lies. As in
-// fp32, block inputs and outputs rotate through three slots, and all steps share one scratch area.
+// An int8 run's plan for one input shape: the steps in order, and where in memory each activation lies.
 #pragma once
 
 #include "cpu/int8/layers.hpp"

@@ -1,34 +1,11 @@
-// Any processor: vectors of 4 floats in the compiler's own vector type, which become SSE2 on the oldest
-// x86-64 and plain scalar code where there is nothing better. Compiled with -ffp-contract=off: whether a
-// product and a sum are fused would otherwise depend on the compiler.
+// Any processor. Compiled with -ffp-contract=off: whether a product and a sum are fused would otherwise
+// depend on the compiler.
 
 #include "cpu/generic/table.hpp"
+#include "cpu/portable/simd.hpp"
 
 namespace resnet::cpu {
 namespace {
-
-struct Portable {
-  typedef float Vec __attribute__((vector_size(16)));
-  static constexpr int kLanes = 4, kTilePixels = 6, kTileVectors = 2;
-  static RESNET_INLINE Vec zero() { return Vec{}; }
-  static RESNET_INLINE Vec set(float x) { return Vec{x, x, x, x}; }
-  static RESNET_INLINE Vec load(const float* p) { return *reinterpret_cast<const Vec*>(p); }
-  static RESNET_INLINE void store(float* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
-  static RESNET_INLINE void store_unaligned(float* p, Vec v) {
-    for (int i = 0; i < kLanes; ++i) p[i] = v[i];
-  }
-  static RESNET_INLINE void prefetch(const float* p) { __builtin_prefetch(p, 0, 3); }
-  static RESNET_INLINE void prefetch_write(float* p) { __builtin_prefetch(p, 1, 3); }
-  static RESNET_INLINE Vec fma(Vec a, Vec b, Vec c) { return a * b + c; }
-  static RESNET_INLINE Vec broadcast(const float* x) { return set(*x); }
-  static RESNET_INLINE Vec accumulate(Vec acc, Vec x, Vec w) { return fma(x, w, acc); }
-  static RESNET_INLINE Vec add(Vec a, Vec b) { return a + b; }
-  static RESNET_INLINE Vec sub(Vec a, Vec b) { return a - b; }
-  static RESNET_INLINE Vec mul(Vec a, Vec b) { return a * b; }
-  static RESNET_INLINE Vec div(Vec a, Vec b) { return a / b; }
-  static RESNET_INLINE Vec max(Vec a, Vec b) { return a > b ? a : b; }
-  static RESNET_INLINE void keep(Vec& v) { asm volatile("" : "+m"(v)); }
-};
 
 constexpr KernelTable kTable = generic::make_table<Portable>("portable");
 

@@ -64,28 +64,6 @@ struct TilePlace {
   int pixels;
 };
 
-// How a team's members share (pixel tiles) x (oc tiles): the split with the least work for the busiest
-// member, and among equals the one that reads the fewest bytes.
-template <class S>
-struct Grid {
-  int across_pixels = 1, across_channels = 1;
-  Grid(int pixel_tiles, int oc_tiles, std::size_t input_bytes, std::size_t weight_bytes, int size) {
-    long best_work = -1;
-    double best_bytes = 0;
-    for (int channels = 1; channels <= size; ++channels) {
-      const int pixels = size / channels;
-      const long work =
-          static_cast<long>((pixel_tiles + pixels - 1) / pixels) * ((oc_tiles + channels - 1) / channels);
-      const double bytes =
-          static_cast<double>(input_bytes) / pixels + static_cast<double>(weight_bytes) / channels;
-      if (best_work < 0 || work < best_work || (work == best_work && bytes < best_bytes)) {
-        best_work = work, best_bytes = bytes;
-        across_pixels = pixels, across_channels = channels;
-      }
-    }
-  }
-};
-
 inline constexpr int kMaxPieces = 32 * 9;  // channel blocks (2048 channels) x taps (3x3)
 
 // Of each (channel block, tap) from a pixel's first value.

@@ -9,29 +9,17 @@
 // What S provides: Element and Weight (how activations and weights lie in memory), Vec (L int32), Input
 // (kSteps groups of one pixel), dot<step>, and for the epilogue to_float, mul, add, round, load_residual and
 // store. The last two fix which channel lies in which lane: channel().
-//
-// Headers of this folder are compiled once per instruction set with that set's flags. To keep code for
-// one set out of another's program path they use nothing but templates over the Simd type S: an
-// ordinary inline function would be merged by the linker with a copy compiled for a wider machine.
 #pragma once
 
+#include "cpu/generic/sharing.hpp"
 #include "cpu/int8/kernels.hpp"
-
-#include <cstddef>
-#include <utility>
-
-#define RESNET_INLINE inline __attribute__((always_inline))
 
 namespace resnet::cpu::int8::generic {
 
-// Calls f(integral_constant<int, 0>) … f(integral_constant<int, N-1>): a loop that is always unrolled.
-template <class S, int N, class F>
-RESNET_INLINE void unroll(F&& f) {
-  [&]<int... I>(std::integer_sequence<int, I...>) __attribute__((always_inline)) {
-    (f(std::integral_constant<int, I>{}), ...);
-  }
-  (std::make_integer_sequence<int, N>{});
-}
+using cpu::generic::Grid;
+using cpu::generic::Share;
+using cpu::generic::Tiling;
+using cpu::generic::unroll;
 
 template <class S>
 inline constexpr int kTileChannels = S::kTileVectors* S::kLanes;
@@ -175,27 +163,6 @@ const MicroKernel<S, Finish>* micro_kernels() {
   (std::make_integer_sequence<int, S::kTilePixels>{});
   return table.entry;
 }
-
-// [begin, end) of `count` units for one member: contiguous, sizes differing by at most one.
-template <class S>
-struct Share {
-  int begin, end;
-  Share(std::int64_t count, int rank, int size)
-      : begin(static_cast<int>(count * rank / size)), end(static_cast<int>(count * (rank + 1) / size)) {}
-};
-
-// `pixels` cut into the fewest tiles of at most `most`, all of nearly one size.
-template <class S>
-struct Tiling {
-  int tiles, base, larger;  // the first `larger` tiles have base + 1 pixels
-  explicit Tiling(int pixels, int most = S::kTilePixels) {
-    tiles = (pixels + most - 1) / most;
-    base = pixels / tiles;
-    larger = pixels % tiles;
-  }
-  int start(int tile) const { return tile * base + (tile < larger ? tile : larger); }
-  int size(int tile) const { return base + (tile < larger ? 1 : 0); }
-};
 
 template <class S>
 struct Strides {

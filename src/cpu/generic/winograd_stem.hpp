@@ -5,7 +5,7 @@
 // as Winograd's F(3x3, 4x4) (Lavin & Gray 2016) at the points 0, ±√2, ±√½, ∞ of winograd.hpp, whose Bᵀ it
 // shares; the phases are summed as channels, 3 planes x 4 phases = 12 values of k:
 //
-//   stem_input   image → phases, [rows][columns][12, padded to vectors]
+//   input   image → phases, [rows][columns][12, padded to vectors]
 //   each row of 3x3 tiles: V = Bᵀ d B of every tile; 36 products with k = 12; Aᵀ m A, bn1, ReLU → 3 rows
 //
 // 36 · 12 products for 9 outputs instead of 9 · 147: 0.33 of the direct convolution's. V, the products of one
@@ -13,47 +13,48 @@
 // 224x224) stay in L2; the 3.2 MB of conv1's output never leave it.
 #pragma once
 
+#include "cpu/generic/elementwise.hpp"
 #include "cpu/generic/winograd.hpp"
 
-namespace resnet::cpu::generic {
+namespace resnet::cpu::generic::winograd_stem {
 
 inline constexpr int kStemKernel = 7, kStemPadding = 3, kStemInputs = 3, kStemChannels = 64;
-inline constexpr int kStemTile = 3, kStemAlpha = 6, kStemPoints = kStemAlpha * kStemAlpha;
+inline constexpr int kTile = 3, kAlpha = 6, kPoints = kAlpha * kAlpha;
 inline constexpr int kStemK = kStemInputs * 4;
-inline constexpr int kStemRing = 2 * kStemTile;  // conv1 rows that the pool keeps: the last two rows of tiles
+inline constexpr int kRing = 2 * kTile;  // conv1 rows that the pool keeps: the last two rows of tiles
 
 template <class S>
-inline constexpr int kStemDepth = (kStemK + S::kLanes - 1) / S::kLanes* S::kLanes;
+inline constexpr int kDepthOf = (kStemK + S::kLanes - 1) / S::kLanes* S::kLanes;
 
 template <class S>
-RESNET_INLINE int stem_side(int side) {
+RESNET_INLINE int conv_side(int side) {
   return (side + 2 * kStemPadding - kStemKernel) / 2 + 1;
 }
 template <class S>
-RESNET_INLINE int stem_tiles(int side) {
-  return (stem_side<S>(side) + kStemTile - 1) / kStemTile;
+RESNET_INLINE int tile_count(int side) {
+  return (conv_side<S>(side) + kTile - 1) / kTile;
 }
 // Rows or columns of a phase: what all tiles read.
 template <class S>
-RESNET_INLINE int stem_phase_side(int side) {
-  return kStemTile * stem_tiles<S>(side) + kStemAlpha - kStemTile;
+RESNET_INLINE int phase_side(int side) {
+  return kTile * tile_count<S>(side) + kAlpha - kTile;
 }
 
 template <class S>
-std::size_t stem_image_floats(int h, int w) {
-  return static_cast<std::size_t>(stem_phase_side<S>(h)) * stem_phase_side<S>(w) * kStemDepth<S>;
+std::size_t image_bytes(int h, int w) {
+  return sizeof(float) * phase_side<S>(h) * phase_side<S>(w) * kDepthOf<S>;
 }
 
 // The phases of N images, [N][rows][columns][depth]: value 4c + 2·dy + dx of (y, x) is plane c at
 // (2y + dy − 3, 2x + dx − 3), zero outside.
 template <class S>
-void stem_input(const float* nchw, int n, int h, int w, float* image, int rank, int size) {
-  constexpr int kDepth = kStemDepth<S>;
-  const int rows = stem_phase_side<S>(h), columns = stem_phase_side<S>(w);
+void input(const float* nchw, int n, int h, int w, void* image, int rank, int size) {
+  constexpr int kDepth = kDepthOf<S>;
+  const int rows = phase_side<S>(h), columns = phase_side<S>(w);
   const Share<S> share(static_cast<std::int64_t>(n) * rows, rank, size);
   for (int unit = share.begin; unit < share.end; ++unit) {
     const int picture = unit / rows, row = unit % rows;
-    float* to = image + static_cast<std::ptrdiff_t>(unit) * columns * kDepth;
+    float* to = static_cast<float*>(image) + static_cast<std::ptrdiff_t>(unit) * columns * kDepth;
     for (int i = 0; i < columns * kDepth; ++i) to[i] = 0;
     for (int plane = 0; plane < kStemInputs; ++plane) {
       for (int dy = 0; dy < 2; ++dy) {
@@ -71,28 +72,28 @@ void stem_input(const float* nchw, int n, int h, int w, float* image, int rank, 
 }
 
 template <class S>
-std::size_t packed_stem_floats(int oc) {
-  return static_cast<std::size_t>(kStemPoints) * kStemK * channel_tiles<S>(oc) * S::kTileVectors * S::kLanes;
+std::size_t packed_bytes(int oc) {
+  return sizeof(float) * kPoints * kStemK * channel_tiles<S>(oc) * S::kTileVectors * S::kLanes;
 }
 
 // One dimension of G g for 4 taps.
 template <class S>
-RESNET_INLINE void transform_stem_weights(const double* g, int tap_step, double* u, int step) {
+RESNET_INLINE void transform_weights(const double* g, int tap_step, double* u, int step) {
   evaluate_taps<S>(g[0], g[tap_step], g[2 * tap_step], g[3 * tap_step], u, step);
   u[5 * step] = g[3 * tap_step];
 }
 
 // [oc tile][point][12][V · L]
 template <class S>
-void pack_stem(const float* oihw, int oc, float* packed) {
+void pack(const float* oihw, int oc, void* packed) {
   constexpr int kTileChannels = S::kTileVectors * S::kLanes, kTaps = 4;
   for (int channel = 0; channel < channel_tiles<S>(oc) * kTileChannels; ++channel) {
-    float* to = packed +
-                static_cast<std::ptrdiff_t>(channel / kTileChannels) * kStemPoints * kStemK * kTileChannels +
+    float* to = static_cast<float*>(packed) +
+                static_cast<std::ptrdiff_t>(channel / kTileChannels) * kPoints * kStemK * kTileChannels +
                 channel % kTileChannels;
     for (int k = 0; k < kStemK; ++k) {
       const int plane = k / 4, dy = k / 2 % 2, dx = k % 2;
-      double g[kTaps * kTaps] = {}, columns[kStemAlpha * kTaps], u[kStemPoints];
+      double g[kTaps * kTaps] = {}, columns[kAlpha * kTaps], u[kPoints];
       if (channel < oc) {
         const float* kernel =
             oihw + (static_cast<std::ptrdiff_t>(channel) * kStemInputs + plane) * kStemKernel * kStemKernel;
@@ -101,62 +102,59 @@ void pack_stem(const float* oihw, int oc, float* packed) {
             g[y * kTaps + x] = static_cast<double>(kernel[(2 * y + dy) * kStemKernel + 2 * x + dx]);
         }
       }
-      for (int x = 0; x < kTaps; ++x) transform_stem_weights<S>(g + x, kTaps, columns + x, kTaps);
-      for (int y = 0; y < kStemAlpha; ++y)
-        transform_stem_weights<S>(columns + y * kTaps, 1, u + y * kStemAlpha, 1);
-      for (int p = 0; p < kStemPoints; ++p)
+      for (int x = 0; x < kTaps; ++x) transform_weights<S>(g + x, kTaps, columns + x, kTaps);
+      for (int y = 0; y < kAlpha; ++y) transform_weights<S>(columns + y * kTaps, 1, u + y * kAlpha, 1);
+      for (int p = 0; p < kPoints; ++p)
         to[(static_cast<std::ptrdiff_t>(p) * kStemK + k) * kTileChannels] = static_cast<float>(u[p]);
     }
   }
 }
 
 // Where a member works: V [point][tile][depth], the products of one tile of output channels
-// [point][vector][tile][L], and for the pool kStemRing rows of conv1, [row][channel block][width][L].
+// [point][vector][tile][L], and for the pool kRing rows of conv1, [row][channel block][width][L].
 template <class S>
-struct StemScratch {
+struct Scratch {
   float *v, *products, *ring;
-  static std::size_t v_floats(int tiles) {
-    return static_cast<std::size_t>(kStemPoints) * tiles * kStemDepth<S>;
-  }
+  static std::size_t v_floats(int tiles) { return static_cast<std::size_t>(kPoints) * tiles * kDepthOf<S>; }
   static std::size_t products_floats(int tiles) {
-    return static_cast<std::size_t>(kStemPoints) * tiles * S::kTileVectors * S::kLanes;
+    return static_cast<std::size_t>(kPoints) * tiles * S::kTileVectors * S::kLanes;
   }
-  StemScratch(float* memory, int w)
-      : v(memory),
-        products(v + v_floats(stem_tiles<S>(w))),
-        ring(products + products_floats(stem_tiles<S>(w))) {}
+  Scratch(void* memory, int w)
+      : v(static_cast<float*>(memory)),
+        products(v + v_floats(tile_count<S>(w))),
+        ring(products + products_floats(tile_count<S>(w))) {}
 };
 
 template <class S>
-std::size_t stem_scratch_floats(int w) {
-  const int tiles = stem_tiles<S>(w);
-  return StemScratch<S>::v_floats(tiles) + StemScratch<S>::products_floats(tiles) +
-         static_cast<std::size_t>(kStemRing) * kStemChannels * stem_side<S>(w);
+std::size_t scratch_bytes(int w) {
+  const int tiles = tile_count<S>(w);
+  return sizeof(float) * (Scratch<S>::v_floats(tiles) + Scratch<S>::products_floats(tiles) +
+                          static_cast<std::size_t>(kRing) * kStemChannels * conv_side<S>(w));
 }
 
 // V of one row of tiles.
 template <class S>
-void stem_transform(const StemArgs& a, int n, int tile_row, float* v) {
+void transform(const StemArgs& a, int n, int tile_row, float* v) {
   using Vec = typename S::Vec;
-  constexpr int kLanes = S::kLanes, kDepth = kStemDepth<S>;
-  const int tiles = stem_tiles<S>(a.w), columns = stem_phase_side<S>(a.w);
-  const float* corner = a.image + n * stem_image_floats<S>(a.h, a.w) +
-                        static_cast<std::ptrdiff_t>(tile_row) * kStemTile * columns * kDepth;
-  for (int t = 0; t < tiles; ++t, corner += kStemTile * kDepth) {
+  constexpr int kLanes = S::kLanes, kDepth = kDepthOf<S>;
+  const int tiles = tile_count<S>(a.w), columns = phase_side<S>(a.w);
+  const float* corner = static_cast<const float*>(a.image) + n * (image_bytes<S>(a.h, a.w) / sizeof(float)) +
+                        static_cast<std::ptrdiff_t>(tile_row) * kTile * columns * kDepth;
+  for (int t = 0; t < tiles; ++t, corner += kTile * kDepth) {
     for (int part = 0; part < kDepth; part += kLanes) {
-      Vec d[kStemPoints];
-      for (int y = 0; y < kStemAlpha; ++y) {
-        unroll<S, kStemAlpha>([&](auto x) __attribute__((always_inline)) {
-          d[y * kStemAlpha + x] =
+      Vec d[kPoints];
+      for (int y = 0; y < kAlpha; ++y) {
+        unroll<S, kAlpha>([&](auto x) __attribute__((always_inline)) {
+          d[y * kAlpha + x] =
               S::load(corner + (static_cast<std::ptrdiff_t>(y) * columns + x) * kDepth + part);
         });
-        transform_input<S, Form<S, 4, 1>>(d + y * kStemAlpha, 1);
+        transform_input<S, Form<S, 4, 1>>(d + y * kAlpha, 1);
       }
-      unroll<S, kStemAlpha>([&](auto x) __attribute__((always_inline)) {
-        transform_input<S, Form<S, 4, 1>>(d + x, kStemAlpha);
-        unroll<S, kStemAlpha>([&](auto y) __attribute__((always_inline)) {
-          S::store(v + (static_cast<std::ptrdiff_t>(y * kStemAlpha + x) * tiles + t) * kDepth + part,
-                   d[y * kStemAlpha + x]);
+      unroll<S, kAlpha>([&](auto x) __attribute__((always_inline)) {
+        transform_input<S, Form<S, 4, 1>>(d + x, kAlpha);
+        unroll<S, kAlpha>([&](auto y) __attribute__((always_inline)) {
+          S::store(v + (static_cast<std::ptrdiff_t>(y * kAlpha + x) * tiles + t) * kDepth + part,
+                   d[y * kAlpha + x]);
         });
       });
     }
@@ -167,14 +165,15 @@ void stem_transform(const StemArgs& a, int n, int tile_row, float* v) {
 // rows[y] is the first pixel of channel block 0, or null below the image; neighbouring channel blocks are
 // `plane` floats apart.
 template <class S>
-void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>& scratch,
-                   float* const rows[kStemTile], std::ptrdiff_t plane) {
+void conv_tile_row(const StemArgs& a, int n, int tile_row, const Scratch<S>& scratch,
+                   float* const rows[kTile], std::ptrdiff_t plane) {
   using Vec = typename S::Vec;
-  constexpr int kLanes = S::kLanes, V = S::kTileVectors, kTileChannels = V * kLanes, kDepth = kStemDepth<S>;
-  const MicroKernel<S>* kernels = micro_kernels<S, kDepth, kStemK>();
-  const int tiles = stem_tiles<S>(a.w), width = stem_side<S>(a.w);
+  constexpr int kLanes = S::kLanes, V = S::kTileVectors, kTileChannels = V * kLanes, kDepth = kDepthOf<S>;
+  const auto* kernels = micro_kernels<S, float, kDepth, kStemK>();
+  const float* weights = static_cast<const float*>(a.weights);
+  const int tiles = tile_count<S>(a.w), width = conv_side<S>(a.w);
   const Tiling<S> tiling(tiles);
-  stem_transform<S>(a, n, tile_row, scratch.v);
+  transform<S>(a, n, tile_row, scratch.v);
   const std::ptrdiff_t offset_of_piece = 0;
   const TileLoop<S> loop{.pieces = 1,
                          .offsets = &offset_of_piece,
@@ -184,11 +183,10 @@ void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>&
                          .bias = nullptr,
                          .residual_plane_stride = 0,
                          .relu = false,
-                         .prefetch = a.weights};
+                         .prefetch = weights};
   for (int oc_tile = 0; oc_tile < channel_tiles<S>(a.out.c); ++oc_tile) {
-    for (int p = 0; p < kStemPoints; ++p) {
-      const float* w =
-          a.weights + static_cast<std::ptrdiff_t>(oc_tile * kStemPoints + p) * kStemK * kTileChannels;
+    for (int p = 0; p < kPoints; ++p) {
+      const float* w = weights + static_cast<std::ptrdiff_t>(oc_tile * kPoints + p) * kStemK * kTileChannels;
       const float* v = scratch.v + static_cast<std::ptrdiff_t>(p) * tiles * kDepth;
       float* products = scratch.products + static_cast<std::ptrdiff_t>(p) * tiles * kTileChannels;
       for (int t = 0; t < tiling.tiles; ++t) {
@@ -204,21 +202,21 @@ void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>&
       const Vec shift = bn ? S::load(a.shift + channel) : S::zero();
       for (int t = 0; t < tiles; ++t) {
         const float* from = scratch.products + (static_cast<std::ptrdiff_t>(vector) * tiles + t) * kLanes;
-        Vec y[kStemPoints];
-        for (int row = 0; row < kStemAlpha; ++row) {
-          unroll<S, kStemAlpha>([&](auto x) __attribute__((always_inline)) {
-            y[row * kStemAlpha + x] =
-                S::load(from + static_cast<std::ptrdiff_t>(row * kStemAlpha + x) * tiles * kTileChannels);
+        Vec y[kPoints];
+        for (int row = 0; row < kAlpha; ++row) {
+          unroll<S, kAlpha>([&](auto x) __attribute__((always_inline)) {
+            y[row * kAlpha + x] =
+                S::load(from + static_cast<std::ptrdiff_t>(row * kAlpha + x) * tiles * kTileChannels);
           });
-          transform_output<S, kStemTile, true>(y + row * kStemAlpha, 1);
+          transform_output<S, kTile, true>(y + row * kAlpha, 1);
         }
-        const int first = kStemTile * t, there = width - first < kStemTile ? width - first : kStemTile;
-        unroll<S, kStemTile>([&](auto x) __attribute__((always_inline)) {
-          transform_output<S, kStemTile, true>(y + x, kStemAlpha);
+        const int first = kTile * t, there = width - first < kTile ? width - first : kTile;
+        unroll<S, kTile>([&](auto x) __attribute__((always_inline)) {
+          transform_output<S, kTile, true>(y + x, kAlpha);
           if (x >= there) return;
-          unroll<S, kStemTile>([&](auto row) __attribute__((always_inline)) {
+          unroll<S, kTile>([&](auto row) __attribute__((always_inline)) {
             if (!rows[row]) return;
-            Vec value = y[row * kStemAlpha + x];
+            Vec value = y[row * kAlpha + x];
             if (bn) value = S::max(S::fma(value, scale, shift), S::zero());
             S::store(rows[row] + offset + (first + x) * kLanes, value);
           });
@@ -229,66 +227,46 @@ void stem_tile_row(const StemArgs& a, int n, int tile_row, const StemScratch<S>&
 }
 
 template <class S>
-void stem_conv(const StemArgs& a, int rank, int size) {
+void conv(const StemArgs& a, int rank, int size) {
   const Strides<S> out(a.out);
-  const StemScratch<S> scratch(a.scratch, a.w);
-  const int tile_rows = stem_tiles<S>(a.h);
+  const Scratch<S> scratch(a.scratch, a.w);
+  const int tile_rows = tile_count<S>(a.h);
   const Share<S> share(static_cast<std::int64_t>(a.n) * tile_rows, rank, size);
   for (int unit = share.begin; unit < share.end; ++unit) {
     const int n = unit / tile_rows, tile_row = unit % tile_rows;
-    float* rows[kStemTile];
-    for (int i = 0; i < kStemTile; ++i) {
-      const int row = tile_row * kStemTile + i;
+    float* rows[kTile];
+    for (int i = 0; i < kTile; ++i) {
+      const int row = tile_row * kTile + i;
       rows[i] = row < a.out.h ? pixel(a.out, out, n, row, 0) : nullptr;
     }
-    stem_tile_row<S>(a, n, tile_row, scratch, rows, out.plane);
-  }
-}
-
-// A 3x3, stride 2, padding 1 maximum over the rows there are; `rows` has null where one is outside.
-template <class S>
-RESNET_INLINE void pool_row(const float* const rows[3], int w, float* to, int out_w) {
-  using Vec = typename S::Vec;
-  constexpr int kLanes = S::kLanes;
-  const float* top = rows[0] ? rows[0] : rows[1];
-  const float* bottom = rows[2] ? rows[2] : rows[1];
-  for (int x = 0; x < out_w; ++x) {
-    const int centre = 2 * x, left = centre > 0 ? centre - 1 : centre,
-              right = centre + 1 < w ? centre + 1 : centre;
-    Vec best = S::load(rows[1] + centre * kLanes);
-    for (const int column : {left, centre, right}) {
-      best = S::max(best, S::load(top + column * kLanes));
-      best = S::max(best, S::load(rows[1] + column * kLanes));
-      best = S::max(best, S::load(bottom + column * kLanes));
-    }
-    S::store(to + x * kLanes, best);
+    conv_tile_row<S>(a, n, tile_row, scratch, rows, out.plane);
   }
 }
 
 template <class S>
-void stem_fused(const StemArgs& a, int rank, int size) {
+void fused(const StemArgs& a, int rank, int size) {
   constexpr int kLanes = S::kLanes;
   const Strides<S> out(a.out);
-  const StemScratch<S> scratch(a.scratch, a.w);
-  const int conv_h = stem_side<S>(a.h), conv_w = stem_side<S>(a.w), blocks = a.out.c / kLanes;
+  const Scratch<S> scratch(a.scratch, a.w);
+  const int conv_h = conv_side<S>(a.h), conv_w = conv_side<S>(a.w), blocks = a.out.c / kLanes;
   const std::ptrdiff_t plane = static_cast<std::ptrdiff_t>(conv_w) * kLanes, row_floats = plane * blocks;
-  // Row r of conv1 lies in slot r % kStemRing; a pooled row needs the last row of tiles and one row before
+  // Row r of conv1 lies in slot r % kRing; a pooled row needs the last row of tiles and one row before
   // it.
-  const auto slot = [&](int row) { return scratch.ring + row % kStemRing * row_floats; };
+  const auto slot = [&](int row) { return scratch.ring + row % kRing * row_floats; };
   const Share<S> share(static_cast<std::int64_t>(a.n) * a.out.h, rank, size);
   int last_n = -1, next_tile_row = 0;
   for (int unit = share.begin; unit < share.end; ++unit) {
     const int n = unit / a.out.h, pooled = unit % a.out.h;
     const int first = 2 * pooled - 1 < 0 ? 0 : 2 * pooled - 1;
     const int last = 2 * pooled + 1 < conv_h ? 2 * pooled + 1 : conv_h - 1;
-    if (n != last_n) next_tile_row = first / kStemTile, last_n = n;
-    for (; next_tile_row <= last / kStemTile; ++next_tile_row) {
-      float* rows[kStemTile];
-      for (int i = 0; i < kStemTile; ++i) {
-        const int row = next_tile_row * kStemTile + i;
+    if (n != last_n) next_tile_row = first / kTile, last_n = n;
+    for (; next_tile_row <= last / kTile; ++next_tile_row) {
+      float* rows[kTile];
+      for (int i = 0; i < kTile; ++i) {
+        const int row = next_tile_row * kTile + i;
         rows[i] = row < conv_h ? slot(row) : nullptr;
       }
-      stem_tile_row<S>(a, n, next_tile_row, scratch, rows, plane);
+      conv_tile_row<S>(a, n, next_tile_row, scratch, rows, plane);
     }
     for (int block = 0; block < blocks; ++block) {
       const float* rows[3];
@@ -301,4 +279,4 @@ void stem_fused(const StemArgs& a, int rank, int size) {
   }
 }
 
-}  // namespace resnet::cpu::generic
+}  // namespace resnet::cpu::generic::winograd_stem
