@@ -2,9 +2,11 @@
 // bytes of k with 64 bytes of k x 16 output channels in 16 cycles.
 //
 // A pair of pixel tiles meets a pair of channel tiles: four accumulators, and two loads of each kind for four
-// products. Input tiles are read in place, a row of a tile being a pixel's block of channels, so an evenly
-// spaced run of pixels is a tile. The accumulators of one pair of tiles are finished, by AVX-512, while the
-// products of the next pair run: in between the steps of k.
+// products. Where an image has no more than four pixel tiles, as layer4's have, all four meet one channel
+// tile after the other, so that weights, which come from L3 then, are read once. Input tiles are read in
+// place, a row of a tile being a pixel's block of channels, so an evenly spaced run of pixels is a tile. The
+// accumulators of one pair of tiles are finished, by AVX-512, while the products of the next pair run: in
+// between the steps of k.
 //
 // Precisions differ in what A, the arithmetic, provides; everything here counts in bytes:
 //
@@ -26,21 +28,26 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 namespace resnet::cpu::amx {
 
 inline constexpr int kTileRows = 16, kPair = 2 * kTileRows, kPairChannels = 32;
 inline constexpr std::ptrdiff_t kPixelBytes = 64;  // a block of channels, a tile's row
-inline constexpr std::ptrdiff_t kPieceBytes = kPixelBytes * kPairChannels;  // weights of one step of k
+inline constexpr std::ptrdiff_t kPieceBytes =
+    kPixelBytes * kTileRows;  // a channel tile's weights of one step of k
 inline constexpr std::ptrdiff_t kL1Weights = 36 << 10;
 inline constexpr int kMaxPieces = 64 * 9;  // channel blocks (2048 channels of bf16) x taps (3x3)
 
-// Tiles 0 … 3 accumulate, [pixel tile][channel tile]; 4 and 5 hold pixels, 6 and 7 weights.
-#define TILE_LOAD(tile, base, stride) \
-  asm volatile("tileloadd (%0,%1,1), %%tmm" #tile ::"r"(base), "r"(static_cast<std::ptrdiff_t>(stride)))
-#define TILE_STORE(tile, base, stride)                                                                      \
-  asm volatile("tilestored %%tmm" #tile ", (%0,%1,1)" ::"r"(base), "r"(static_cast<std::ptrdiff_t>(stride)) \
-               : "memory")
+// Tiles 0 … 3 accumulate; 4 and 5 hold pixels, 6 and 7 weights.
+template <class A, int Tile>
+RESNET_INLINE void load_tile(const void* base, std::ptrdiff_t stride) {
+  asm volatile("tileloadd (%0,%1,1), %%tmm%c2" ::"r"(base), "r"(stride), "i"(Tile));
+}
+template <class A, int Tile>
+RESNET_INLINE void store_tile(void* base, std::ptrdiff_t stride) {
+  asm volatile("tilestored %%tmm%c2, (%0,%1,1)" ::"r"(base), "r"(stride), "i"(Tile) : "memory");
+}
 
 // The tile registers set up for pixel tiles of `rows` rows, as long as this lives.
 template <class A>
@@ -98,87 +105,115 @@ class Multiplier {
  public:
   // `pixel_stride`: bytes between the rows of a tile. `offsets`: of each step of k, in bytes.
   Multiplier(int rows, std::ptrdiff_t pixel_stride, const std::ptrdiff_t* offsets, int pieces)
-      : registers_(rows),
-        pixel_stride_(pixel_stride),
-        offsets_(offsets),
-        pieces_(pieces),
-        slice_((kPair + pieces - 1) / pieces) {}
+      : registers_(rows), pixel_stride_(pixel_stride), offsets_(offsets), pieces_(pieces) {}
 
-  // Tiles t and, where there is one, t + 1 of `count`. Fetches `lines` cache lines from `next` on with each
-  // step of k.
+  // `count` tiles from t on, 1, 2 or 4. `next` is what to fetch meanwhile: `lines` cache lines for each step
+  // of k through the weights.
   RESNET_INLINE void run(const typename A::Channels& channels, const PixelTiles<A>& tiles, int t, int count,
                          const std::byte* weights, const std::byte* next, int lines, std::byte* out,
                          const std::byte* residual) {
     asm volatile("" ::: "memory");  // the tile loads below see what was written above
-    const bool two = t + 1 < count;
-    if (two) {
-      products<true>(channels, tiles.in + t, weights, next, lines);
-    } else {
-      products<false>(channels, tiles.in + t, weights, next, lines);
-    }
-    pending_.finish(kPair);
+    const std::byte* const* in = tiles.in + t;
     std::int32_t* acc = accumulators_[buffer_];
-    buffer_ = 1 - buffer_;
-    constexpr int kStride = kPairChannels * sizeof(std::int32_t), kLanes = kTileRows;
-    TILE_STORE(0, acc, kStride);
-    TILE_STORE(1, acc + kLanes, kStride);
-    if (two) {
-      TILE_STORE(2, acc + kTileRows * kPairChannels, kStride);
-      TILE_STORE(3, acc + kTileRows * kPairChannels + kLanes, kStride);
+    if (count == 4) {
+      const std::ptrdiff_t second = pieces_ * kPieceBytes;
+      column(channels, in, weights, next, lines / 2, acc, std::integral_constant<int, 0>{});
+      column(channels, in, weights + second, next + second, lines / 2, acc, std::integral_constant<int, 1>{});
+    } else if (count == 2) {
+      block<2>(channels, in, weights, next, lines, acc);
+    } else {
+      block<1>(channels, in, weights, next, lines, acc);
     }
+    buffer_ = 1 - buffer_;
     pending_ = {.channels = channels,
                 .acc = acc,
                 .out_at = tiles.out + t * kTileRows,
                 .residual_at = tiles.residual + t * kTileRows,
                 .out = out,
                 .residual = residual,
-                .end = two ? kPair : kTileRows};
+                .end = count * kTileRows};
   }
 
-  void finish() { pending_.finish(kPair); }
+  void finish() { pending_.finish(kMostRows); }
 
  private:
-  template <bool Two>
-  RESNET_INLINE void products(const typename A::Channels& channels, const std::byte* const* in,
-                              const std::byte* w, const std::byte* next, int lines) {
+  static constexpr int kMostRows = 4 * kTileRows;
+  static constexpr std::ptrdiff_t kAccStride = kPairChannels * sizeof(std::int32_t);
+
+  // One or two pixel tiles with both channel tiles: accumulators [pixel tile][channel tile].
+  template <int Count>
+  RESNET_INLINE void block(const typename A::Channels& channels, const std::byte* const* in,
+                           const std::byte* w, const std::byte* next, int lines, std::int32_t* acc) {
     // Every row of an accumulator starts as the bias.
     const auto* bias = reinterpret_cast<const std::byte*>(channels.bias);
-    TILE_LOAD(0, bias, 0);
-    TILE_LOAD(1, bias + 64, 0);
-    if constexpr (Two) {
-      TILE_LOAD(2, bias, 0);
-      TILE_LOAD(3, bias + 64, 0);
+    load_tile<A, 0>(bias, 0);
+    load_tile<A, 1>(bias + 64, 0);
+    if constexpr (Count == 2) {
+      load_tile<A, 2>(bias, 0);
+      load_tile<A, 3>(bias + 64, 0);
     }
-    const std::byte* in0 = in[0];
-    const std::byte* in1 = in[Two ? 1 : 0];
-    constexpr int kWeightStride = 2 * 64;
-    const int slice = slice_;
+    const std::byte* const in0 = in[0];
+    const std::byte* const in1 = in[Count - 1];
+    const std::ptrdiff_t second = pieces_ * kPieceBytes;  // to the other channel tile's weights
+    const int slice = (pending_.end - pending_.next + pieces_ - 1) / pieces_;
     for (int piece = 0; piece < pieces_; ++piece) {
-      TILE_LOAD(4, in0 + offsets_[piece], pixel_stride_);
-      TILE_LOAD(6, w, kWeightStride);
-      TILE_LOAD(7, w + 64, kWeightStride);
+      load_tile<A, 4>(in0 + offsets_[piece], pixel_stride_);
+      load_tile<A, 6>(w, 64);
+      load_tile<A, 7>(w + second, 64);
       A::template product<0, 4, 6>();
       A::template product<1, 4, 7>();
-      if constexpr (Two) {
-        TILE_LOAD(5, in1 + offsets_[piece], pixel_stride_);
+      if constexpr (Count == 2) {
+        load_tile<A, 5>(in1 + offsets_[piece], pixel_stride_);
         A::template product<2, 5, 6>();
         A::template product<3, 5, 7>();
       }
       w += kPieceBytes;
       for (int line = 0; line < lines; ++line) __builtin_prefetch(next + line * 64, 0, 2);
+      next += 2 * kPieceBytes;
+      pending_.finish(slice);
+    }
+    pending_.finish(kMostRows);
+    constexpr int kTile = kTileRows * kPairChannels;
+    store_tile<A, 0>(acc, kAccStride);
+    store_tile<A, 1>(acc + kTileRows, kAccStride);
+    if constexpr (Count == 2) {
+      store_tile<A, 2>(acc + kTile, kAccStride);
+      store_tile<A, 3>(acc + kTile + kTileRows, kAccStride);
+    }
+  }
+
+  // Four pixel tiles with one of the channel tiles.
+  template <int Channel>
+  RESNET_INLINE void column(const typename A::Channels& channels, const std::byte* const* in,
+                            const std::byte* w, const std::byte* next, int lines, std::int32_t* acc,
+                            std::integral_constant<int, Channel>) {
+    const auto* bias = reinterpret_cast<const std::byte*>(channels.bias) + 64 * Channel;
+    generic::unroll<A, 4>([&](auto i) __attribute__((always_inline)) { load_tile<A, i>(bias, 0); });
+    const int slice = (kMostRows + 2 * pieces_ - 1) / (2 * pieces_);
+    for (int piece = 0; piece < pieces_; ++piece) {
+      load_tile<A, 6>(w, 64);
+      generic::unroll<A, 4>([&](auto i) __attribute__((always_inline)) {
+        load_tile<A, 4 + i % 2>(in[i] + offsets_[piece], pixel_stride_);
+        A::template product<i, 4 + i % 2, 6>();
+      });
+      w += kPieceBytes;
+      for (int line = 0; line < lines; ++line) __builtin_prefetch(next + line * 64, 0, 2);
       next += kPieceBytes;
       pending_.finish(slice);
     }
+    if constexpr (Channel == 1) pending_.finish(kMostRows);
+    generic::unroll<A, 4>([&](auto i) __attribute__((always_inline)) {
+      store_tile<A, i>(acc + i * kTileRows * kPairChannels + Channel * kTileRows, kAccStride);
+    });
   }
 
   TileRegisters<A> registers_;
   std::ptrdiff_t pixel_stride_;
   const std::ptrdiff_t* offsets_;
   int pieces_;
-  int slice_;  // rows finished with each step of k
   Pending<A> pending_;
   int buffer_ = 0;
-  alignas(64) std::int32_t accumulators_[2][kPair * kPairChannels];
+  alignas(64) std::int32_t accumulators_[2][kMostRows * kPairChannels];
 };
 
 // Of an activation, in bytes.
@@ -219,28 +254,19 @@ struct TileShape {
   }
 };
 
-// A product takes as many cycles as its tile has rows, but four chains of them need about kLatency cycles to
-// come round.
+// The fewest tiles: a product takes as long however few rows its tile has.
 template <class A, class ConvArgs>
 TileShape<A> tile_shape(const ConvArgs& a) {
-  constexpr int kLatency = 13;
   const auto cut = [](int length) {
     const int tiles = (length + kTileRows - 1) / kTileRows;
     return TileShape<A>{false, 0, length, tiles, (length + tiles - 1) / tiles};
   };
   const bool dense = a.kernel == 1 && a.stride == 1 && a.in.halo == 0;
-  if (dense) {
-    TileShape<A> shape = cut(a.out.h * a.out.w);
-    shape.flat = true, shape.pitch = a.out.w;
-    return shape;
-  }
-  const TileShape<A> rows = cut(a.out.w);
-  if (a.stride != 1) return rows;
-  const int pitch = a.in.w + 2 * a.in.halo;
+  const int pitch = dense ? a.out.w : a.in.w + 2 * a.in.halo;
   TileShape<A> flat = cut((a.out.h - 1) * pitch + a.out.w);
   flat.flat = true, flat.pitch = pitch;
-  const auto cycles = [](const TileShape<A>& s) { return s.tiles * (s.rows < kLatency ? kLatency : s.rows); };
-  return cycles(flat) < cycles(rows) * a.out.h ? flat : rows;
+  const TileShape<A> rows = cut(a.out.w);
+  return a.stride == 1 && flat.tiles < rows.tiles * a.out.h ? flat : rows;
 }
 
 template <class A, class ConvArgs>
@@ -252,20 +278,20 @@ void conv(const ConvArgs& a, int rank, int size) {
   const int pixel_tiles = a.out.n * runs * shape.tiles;
   const int oc_tiles = a.out.c / kPairChannels, taps = a.kernel * a.kernel;
   const int pieces = static_cast<int>(in.image / in.plane) * taps;
-  const std::ptrdiff_t tile_weights = pieces * kPieceBytes;
+  const std::ptrdiff_t pair_weights = 2 * pieces * kPieceBytes;  // of a pair of channel tiles
 
   // Dealt out in pairs of pixel tiles and whole blocks of channels: no cache line is two members'.
   constexpr int kTilesOfBlock = kPixelBytes / A::kElementBytes / kPairChannels;
   const int pairs_of_tiles = (pixel_tiles + 1) / 2, oc_blocks = oc_tiles / kTilesOfBlock;
   const generic::Grid<A> grid(pairs_of_tiles, oc_blocks, static_cast<std::size_t>(a.in.n * in.image),
-                              static_cast<std::size_t>(tile_weights * oc_tiles), size);
+                              static_cast<std::size_t>(pair_weights * oc_tiles), size);
   if (rank >= grid.across_pixels * grid.across_channels) return;
   const generic::Share<A> my_pairs(pairs_of_tiles, rank / grid.across_channels, grid.across_pixels);
   const generic::Share<A> my_blocks(oc_blocks, rank % grid.across_channels, grid.across_channels);
   const int begin = 2 * my_pairs.begin, end = 2 * my_pairs.end < pixel_tiles ? 2 * my_pairs.end : pixel_tiles;
   const int oc_begin = my_blocks.begin * kTilesOfBlock, oc_end = my_blocks.end * kTilesOfBlock;
   // As many pairs of channel tiles at a time as have weights that stay in L1 while the pixels pass.
-  const int fitting = static_cast<int>(kL1Weights / tile_weights), group = fitting < 1 ? 1 : fitting;
+  const int fitting = static_cast<int>(kL1Weights / pair_weights), group = fitting < 1 ? 1 : fitting;
 
   std::ptrdiff_t offsets[kMaxPieces];
   for (int piece = 0, block = 0; piece < pieces; ++block) {
@@ -274,41 +300,51 @@ void conv(const ConvArgs& a, int rank, int size) {
         offsets[piece++] = block * in.plane + ky * in.row + kx * kPixelBytes;
     }
   }
+  int column = begin % shape.tiles, run = begin / shape.tiles % runs, n = begin / shape.tiles / runs;
   PixelTiles<A> tiles;
   Multiplier<A> multiplier(shape.rows, a.stride * kPixelBytes, offsets, pieces);
   for (int first = begin; first < end; first += PixelTiles<A>::kMost) {
     const int count = end - first < PixelTiles<A>::kMost ? end - first : PixelTiles<A>::kMost;
     multiplier.finish();  // before its tiles are written over
     for (int t = 0; t < count; ++t) {
-      const int tile = first + t, column = tile % shape.tiles, run = tile / shape.tiles % runs,
-                n = tile / shape.tiles / runs;
       const int start = shape.start(column);
       const std::ptrdiff_t corner =
           shape.flat ? offset_of<A>(a.in, in, n, -a.padding, -a.padding) + start * kPixelBytes
                      : offset_of<A>(a.in, in, n, run * a.stride - a.padding, start * a.stride - a.padding);
       tiles.in[t] = static_cast<const std::byte*>(a.in.data) + corner;
-      int y = shape.flat ? start / shape.pitch : run, x = shape.flat ? start % shape.pitch : start;
+      const int y = shape.flat ? start / shape.pitch : run;
+      int x = shape.flat ? start % shape.pitch : start;
+      auto to = static_cast<std::int32_t>(offset_of<A>(a.out, out, n, y, 0) / kPixelBytes),
+           from = static_cast<std::int32_t>(offset_of<A>(residual, res, n, y, 0) / kPixelBytes);
       for (int i = 0; i < kTileRows; ++i) {
         const int at = start + i;
         const bool mine = i < shape.rows && at < shape.length && at >= column * shape.rows && x < a.out.w;
-        const std::ptrdiff_t to = offset_of<A>(a.out, out, n, y, x) / kPixelBytes,
-                             from = offset_of<A>(residual, res, n, y, x) / kPixelBytes;
-        tiles.out[t * kTileRows + i] = mine ? static_cast<std::int32_t>(to) : -1;
-        tiles.residual[t * kTileRows + i] = mine ? static_cast<std::int32_t>(from) : -1;
-        if (++x == shape.pitch) x = 0, ++y;
+        tiles.out[t * kTileRows + i] = mine ? to + x : -1;
+        tiles.residual[t * kTileRows + i] = mine ? from + x : -1;
+        if (++x == shape.pitch) {
+          x = 0;
+          to += static_cast<std::int32_t>(out.row / kPixelBytes);
+          from += static_cast<std::int32_t>(res.row / kPixelBytes);
+        }
+      }
+      if (++column == shape.tiles) {
+        column = 0;
+        if (++run == runs) run = 0, ++n;
       }
     }
     // The next group's weights are fetched a share with each step of k.
-    const int pairs = (count + 1) / 2, lines = (static_cast<int>(kPieceBytes) / 64 + pairs - 1) / pairs;
+    const int together = count == 4 ? 4 : 2, passes = (count + together - 1) / together,
+              lines = (2 * static_cast<int>(kPieceBytes) / 64 + passes - 1) / passes;
     for (int oc_first = oc_begin; oc_first < oc_end; oc_first += group) {
       const int oc_last = oc_first + group < oc_end ? oc_first + group : oc_end;
-      for (int t = 0; t < count; t += 2) {
+      for (int t = 0; t < count; t += together) {
+        const int here = count - t < together ? count - t : together;
         for (int oc_tile = oc_first; oc_tile < oc_last; ++oc_tile) {
           const int oc = oc_tile * kPairChannels;
-          const auto* weights = static_cast<const std::byte*>(a.weights) + oc_tile * tile_weights;
+          const auto* weights = static_cast<const std::byte*>(a.weights) + oc_tile * pair_weights;
           const std::byte* next =
-              weights + group * tile_weights + static_cast<std::ptrdiff_t>(t / 2) * lines * 64;
-          multiplier.run(A::channels(a, oc), tiles, t, count, weights, next, lines,
+              weights + group * pair_weights + static_cast<std::ptrdiff_t>(t / together) * lines * 64;
+          multiplier.run(A::channels(a, oc), tiles, t, here, weights, next, lines,
                          static_cast<std::byte*>(a.out.data) + channel_offset<A>(out.plane, oc),
                          residual.data == nullptr ? nullptr
                                                   : static_cast<const std::byte*>(residual.data) +
@@ -340,8 +376,8 @@ void row_conv(const Args& a, const std::byte* window, std::ptrdiff_t pixel_strid
     for (int t = 0; t < count; t += 2) {
       for (int oc = 0; oc < a.out.c; oc += kPairChannels) {
         const auto* weights =
-            static_cast<const std::byte*>(a.weights) + oc / kPairChannels * pieces * kPieceBytes;
-        multiplier.run(A::channels(a, oc), tiles, t, count, weights, weights, 0,
+            static_cast<const std::byte*>(a.weights) + oc / kTileRows * pieces * kPieceBytes;
+        multiplier.run(A::channels(a, oc), tiles, t, count - t < 2 ? 1 : 2, weights, weights, 0,
                        out + channel_offset<A>(plane, oc), nullptr);
       }
     }
@@ -362,8 +398,5 @@ double multiply_add_operations(std::int64_t iterations) {
   return 2.0 * kPair * kPairChannels * static_cast<double>(kPixelBytes / A::kElementBytes) *
          static_cast<double>(iterations);
 }
-
-#undef TILE_LOAD
-#undef TILE_STORE
 
 }  // namespace resnet::cpu::amx

@@ -34,6 +34,10 @@ struct Avx2 {
   static RESNET_INLINE Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
   static RESNET_INLINE Vec div(Vec a, Vec b) { return _mm256_div_ps(a, b); }
   static RESNET_INLINE Vec max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+  // For the max pool: fp32 as it is.
+  static RESNET_INLINE Vec load_ordered(const float* p) { return load(p); }
+  static RESNET_INLINE void store_ordered(float* p, Vec v) { store(p, v); }
+  static RESNET_INLINE Vec max_ordered(Vec a, Vec b) { return max(a, b); }
   static RESNET_INLINE void keep(Vec& v) { asm volatile("" : "+x"(v)); }
 };
 

@@ -32,9 +32,9 @@ struct Amx {
   static RESNET_INLINE Vec zero() { return {_mm512_setzero_ps(), _mm512_setzero_ps()}; }
   static RESNET_INLINE Vec set(float x) { return {_mm512_set1_ps(x), _mm512_set1_ps(x)}; }
   static RESNET_INLINE Vec load(const float* p) { return {_mm512_load_ps(p), _mm512_load_ps(p + 16)}; }
-  static RESNET_INLINE Vec load(const Element* p) {
-    return {widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))),
-            widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 16)))};
+  static RESNET_INLINE Vec load(const Element* p) { return widen(_mm512_loadu_si512(p)); }
+  static RESNET_INLINE Vec widen(__m512i elements) {
+    return {widen(_mm512_castsi512_si256(elements)), widen(_mm512_extracti64x4_epi64(elements, 1))};
   }
   static RESNET_INLINE __m512i round(const Vec& v) {
     return reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(v.high, v.low));
@@ -52,6 +52,13 @@ struct Amx {
   static RESNET_INLINE Vec max(const Vec& a, const Vec& b) {
     return {_mm512_max_ps(a.low, b.low), _mm512_max_ps(a.high, b.high)};
   }
+
+  // Elements as integers in the order of the numbers that they are: negative ones have their other bits
+  // turned.
+  using Elements = __m512i;
+  static RESNET_INLINE Elements load_ordered(const Element* p) { return turn(_mm512_loadu_si512(p)); }
+  static RESNET_INLINE void store_ordered(Element* p, Elements v) { _mm512_storeu_si512(p, turn(v)); }
+  static RESNET_INLINE Elements max_ordered(Elements a, Elements b) { return _mm512_max_epi16(a, b); }
 
   // A row of `w` pixels from three planes, each rounded.
   static RESNET_INLINE void interleave(const float* planes, std::ptrdiff_t plane, int w, Element* to) {
@@ -86,6 +93,9 @@ struct Amx {
   }
 
  private:
+  static RESNET_INLINE __m512i turn(__m512i x) {
+    return _mm512_xor_si512(x, _mm512_srli_epi16(_mm512_srai_epi16(x, 15), 1));
+  }
   static RESNET_INLINE __m512 widen(__m256i elements) {
     return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(elements), 16));
   }
@@ -107,20 +117,25 @@ struct ToActivation : Products {
   struct Channels {
     const float* bias = nullptr;
     bool relu = false;
+    const float* scale = nullptr;  // bn1 and ReLU of the fused stem, on what conv1 puts out
+    const float* shift = nullptr;
   };
   static RESNET_INLINE Channels channels(const ConvArgs& a, int oc) {
     return {.bias = a.epilogue.bias + oc, .relu = a.epilogue.relu};
   }
-  static RESNET_INLINE Channels channels(const StemArgs&, int) {
+  static RESNET_INLINE Channels channels(const StemArgs& a, int oc) {
     alignas(64) static constexpr float kNoBias[amx::kPairChannels] = {};
-    return {.bias = kNoBias};
+    if (a.scale == nullptr) return {.bias = kNoBias};
+    return {.bias = kNoBias, .scale = a.scale + oc, .shift = a.shift + oc};
   }
   static RESNET_INLINE const Activation& residual(const ConvArgs& a) { return a.epilogue.residual; }
 
   static RESNET_INLINE void rows(const Channels& c, const std::int32_t* acc, const std::int32_t* out_at,
                                  const std::int32_t* residual_at, std::byte* out, const std::byte* residual,
                                  int begin, int end) {
-    if (residual != nullptr) {
+    if (c.scale != nullptr) {
+      normalise(c, acc, out_at, out, begin, end);
+    } else if (residual != nullptr) {
       finish<true>(c, acc, out_at, residual_at, out, residual, begin, end);
     } else {
       finish<false>(c, acc, out_at, residual_at, out, residual, begin, end);
@@ -128,6 +143,19 @@ struct ToActivation : Products {
   }
 
  private:
+  static RESNET_INLINE void normalise(const Channels& c, const std::int32_t* acc, const std::int32_t* out_at,
+                                      std::byte* out, int begin, int end) {
+    const Amx::Vec scale = Amx::load(c.scale), shift = Amx::load(c.shift);
+    for (std::ptrdiff_t at = begin, last = end; at < last; ++at) {
+      const std::ptrdiff_t pixel = out_at[at];
+      if (pixel < 0) continue;
+      const Amx::Vec sum = Amx::load(reinterpret_cast<const float*>(acc) + at * amx::kPairChannels);
+      const Amx::Vec conv = Amx::widen(Amx::round(sum));
+      Amx::store(reinterpret_cast<Bf16*>(out + pixel * amx::kPixelBytes),
+                 Amx::max(Amx::fma(conv, scale, shift), Amx::zero()));
+    }
+  }
+
   template <bool Add>
   static RESNET_INLINE void finish(const Channels& c, const std::int32_t* acc, const std::int32_t* out_at,
                                    const std::int32_t* residual_at, std::byte* out, const std::byte* residual,
@@ -165,17 +193,21 @@ struct ToLogits : Products {
   }
 };
 
-int channel_tiles(int oc) {
+int channel_pairs(int oc) {
   return (oc + amx::kPairChannels - 1) / amx::kPairChannels;
 }
+// Pairs are whole.
+int channel_tiles(int oc) {
+  return 2 * channel_pairs(oc);
+}
 
-// Packed weights: [pair of channel tiles][step of k][16 groups][32 channels][2]; value(oc, step, k) is 0
-// beyond what there is.
+// Packed weights: [channel tile][step of k][16 groups][16 channels][2]; value(oc, step, k) is 0 beyond what
+// there is.
 template <class Value>
 void pack_tile(int tile, int steps, Bf16* w, const Value& value) {
   for (int step = 0; step < steps; ++step) {
     for (int k = 0; k < kBlock; k += kGroup) {
-      for (int oc = tile * amx::kPairChannels; oc < (tile + 1) * amx::kPairChannels; ++oc) {
+      for (int oc = tile * amx::kTileRows; oc < (tile + 1) * amx::kTileRows; ++oc) {
         for (int i = 0; i < kGroup; ++i) *w++ = Amx::to_element(value(oc, step, k + i));
       }
     }
@@ -236,9 +268,9 @@ void fully_connected(const FullyConnectedArgs& a, int rank, int size) {
   const int images = a.in.w, pieces = a.in.c / kBlock;
   std::ptrdiff_t offsets[amx::kMaxPieces];
   for (int piece = 0; piece < pieces; ++piece) offsets[piece] = piece * in.plane;
-  const generic::Share<Amx> share(channel_tiles(a.outputs), rank, size);
+  const generic::Share<Amx> share(channel_pairs(a.outputs), rank, size);
   const generic::Tiling<Amx> tiling(images, amx::kTileRows);
-  const std::ptrdiff_t tile_weights = pieces * amx::kPieceBytes;
+  const std::ptrdiff_t pair_weights = 2 * pieces * amx::kPieceBytes;
   using Tiles = amx::PixelTiles<ToLogits>;
   Tiles tiles;
   amx::Multiplier<ToLogits> multiplier(tiling.size(0), amx::kPixelBytes, offsets, pieces);
@@ -251,17 +283,18 @@ void fully_connected(const FullyConnectedArgs& a, int rank, int size) {
       for (int i = 0; i < amx::kTileRows; ++i)
         tiles.out[t * amx::kTileRows + i] = i < tiling.size(first + t) ? start + i : -1;
     }
-    const int pairs = (count + 1) / 2, lines = (static_cast<int>(amx::kPieceBytes) / 64 + pairs - 1) / pairs;
-    for (int tile = share.begin; tile < share.end; ++tile) {
-      const int oc = tile * amx::kPairChannels, left = a.outputs - oc;
+    const int pairs = (count + 1) / 2,
+              lines = (2 * static_cast<int>(amx::kPieceBytes) / 64 + pairs - 1) / pairs;
+    for (int pair = share.begin; pair < share.end; ++pair) {
+      const int oc = pair * amx::kPairChannels, left = a.outputs - oc;
       const ToLogits::Channels channels{
           .bias = a.bias + oc,
           .outputs = a.outputs,
           .there = left < amx::kPairChannels ? (std::uint32_t{1} << left) - 1 : ~std::uint32_t{0}};
-      const std::byte* weights = static_cast<const std::byte*>(a.weights) + tile * tile_weights;
+      const std::byte* weights = static_cast<const std::byte*>(a.weights) + pair * pair_weights;
       for (int t = 0; t < count; t += 2) {
-        const std::byte* next = weights + tile_weights + static_cast<std::ptrdiff_t>(t / 2) * lines * 64;
-        multiplier.run(channels, tiles, t, count, weights, next, lines,
+        const std::byte* next = weights + pair_weights + static_cast<std::ptrdiff_t>(t / 2) * lines * 64;
+        multiplier.run(channels, tiles, t, count - t < 2 ? 1 : 2, weights, next, lines,
                        reinterpret_cast<std::byte*>(a.out + oc), nullptr);
       }
     }

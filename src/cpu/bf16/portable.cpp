@@ -21,6 +21,8 @@ struct PortableBf16 : Portable {
   static RESNET_INLINE void store(Element* p, Vec v) {
     for (int i = 0; i < kLanes; ++i) p[i] = to_element(v[i]);
   }
+  static RESNET_INLINE Vec load_ordered(const Element* p) { return load(p); }
+  static RESNET_INLINE void store_ordered(Element* p, Vec v) { store(p, v); }
   static RESNET_INLINE Vec broadcast(const Element* x) { return set(to_float(*x)); }
   static RESNET_INLINE void interleave(const float* planes, std::ptrdiff_t plane, int w, Element* to) {
     for (int x = 0; x < w; ++x) {

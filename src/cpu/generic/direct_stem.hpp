@@ -81,8 +81,18 @@ void pack(const float* oihw, int oc, void* packed) {
   }
 }
 
-// One row of conv1's output: `w` pixels from the window that starts at `window`, channel blocks of `out`
-// `plane` elements apart.
+// bn1 and ReLU over one row of all channels, in place.
+template <class S>
+RESNET_INLINE void normalise_row(const StemArgs& a, typename S::Element* row, int w, std::ptrdiff_t plane) {
+  for (int channel = 0; channel < a.out.c; channel += S::kLanes, row += plane) {
+    const auto scale = S::load(a.scale + channel), shift = S::load(a.shift + channel);
+    for (int x = 0; x < w * S::kLanes; x += S::kLanes)
+      S::store(row + x, S::max(S::fma(S::load(row + x), scale, shift), S::zero()));
+  }
+}
+
+// One row of conv1's output, with bn1 and ReLU behind it where the arguments have them: `w` pixels from the
+// window that starts at `window`, channel blocks of `out` `plane` elements apart.
 template <class S>
 void products(const StemArgs& a, const typename S::Element* window, int w, typename S::Element* out,
               std::ptrdiff_t plane) {
@@ -110,6 +120,7 @@ void products(const StemArgs& a, const typename S::Element* window, int w, typen
                               out + tile * S::kTileVectors * plane + first * S::kLanes, nullptr);
     }
   }
+  if (a.scale != nullptr) normalise_row<S>(a, out, w, plane);
 }
 
 // kRing rows of conv1.
@@ -130,16 +141,6 @@ void conv(const StemArgs& a, int rank, int size) {
   }
 }
 
-// bn1 and ReLU over one row of all channels, in place.
-template <class S>
-RESNET_INLINE void normalise_row(const StemArgs& a, typename S::Element* row, int w, std::ptrdiff_t plane) {
-  for (int channel = 0; channel < a.out.c; channel += S::kLanes, row += plane) {
-    const auto scale = S::load(a.scale + channel), shift = S::load(a.shift + channel);
-    for (int x = 0; x < w * S::kLanes; x += S::kLanes)
-      S::store(row + x, S::max(S::fma(S::load(row + x), scale, shift), S::zero()));
-  }
-}
-
 template <class S, auto Products>
 void fused(const StemArgs& a, int rank, int size) {
   using Element = typename S::Element;
@@ -156,10 +157,8 @@ void fused(const StemArgs& a, int rank, int size) {
     const int first = 2 * pooled - 1 < 0 ? 0 : 2 * pooled - 1;
     const int last = 2 * pooled + 1 < conv_h ? 2 * pooled + 1 : conv_h - 1;
     if (n != picture) next = first, picture = n;
-    for (; next <= last; ++next) {
+    for (; next <= last; ++next)
       Products(a, image + 2 * next * row_elements<S>(a.w), conv_w, slot(next), plane);
-      normalise_row<S>(a, slot(next), conv_w, plane);
-    }
     for (int block = 0; block < blocks; ++block) {
       const Element* rows[3];
       for (int i = 0; i < 3; ++i) {

@@ -55,20 +55,20 @@ void subsample(const PoolArgs& a, int rank, int size) {
 template <class S>
 RESNET_INLINE void pool_row(const typename S::Element* const rows[3], int w, typename S::Element* to,
                             int out_w) {
-  using Vec = typename S::Vec;
-  constexpr int kLanes = S::kLanes;
-  const typename S::Element* top = rows[0] ? rows[0] : rows[1];
-  const typename S::Element* bottom = rows[2] ? rows[2] : rows[1];
+  // Rows outside repeat the middle one, which changes no maximum; so do columns.
+  const typename S::Element* middle = rows[1];
+  const typename S::Element* top = rows[0] ? rows[0] : middle;
+  const typename S::Element* bottom = rows[2] ? rows[2] : middle;
+  const auto column = [&](int x) __attribute__((always_inline)) {
+    const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(x) * S::kLanes;
+    return S::max_ordered(S::max_ordered(S::load_ordered(top + at), S::load_ordered(bottom + at)),
+                          S::load_ordered(middle + at));
+  };
+  auto left = column(0);
   for (int x = 0; x < out_w; ++x) {
-    const int centre = 2 * x, left = centre > 0 ? centre - 1 : centre,
-              right = centre + 1 < w ? centre + 1 : centre;
-    Vec best = S::load(rows[1] + centre * kLanes);
-    for (const int column : {left, centre, right}) {
-      best = S::max(best, S::load(top + column * kLanes));
-      best = S::max(best, S::load(rows[1] + column * kLanes));
-      best = S::max(best, S::load(bottom + column * kLanes));
-    }
-    S::store(to + x * kLanes, best);
+    const auto right = column(2 * x + 1 < w ? 2 * x + 1 : 2 * x);
+    S::store_ordered(to + x * S::kLanes, S::max_ordered(S::max_ordered(left, right), column(2 * x)));
+    left = right;
   }
 }
 

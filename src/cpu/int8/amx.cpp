@@ -16,6 +16,10 @@ namespace {
 
 struct ThisFile;
 using S = Avx512Vnni<ThisFile>;
+// How weights are packed: a channel tile is one vector.
+struct OneTile : S {
+  static constexpr int kTileVectors = 1;
+};
 
 constexpr int kStemPieces = 3, kStemDepth = kStemPieces * kBlock;
 static_assert(kStemDepth >= generic::kStemK && amx::kPairChannels == generic::kTileChannels<S>);
@@ -100,8 +104,9 @@ void stem_products(const StemArgs& a, const S::Element* windows, int w, S::Eleme
 
 constexpr KernelTable make_table() {
   KernelTable table = generic::make_table<S>("amx", "tdpbusd");
-  table.packed_stem_bytes = generic::packed_stem_bytes<S, kStemDepth>;
-  table.pack_stem = generic::pack_stem<S, kStemDepth>;
+  table.pack_conv = generic::pack_conv<OneTile>;
+  table.packed_stem_bytes = generic::packed_stem_bytes<OneTile, kStemDepth>;
+  table.pack_stem = generic::pack_stem<OneTile, kStemDepth>;
   table.conv = amx::conv<Arithmetic, ConvArgs>;
   table.stem_scratch_bytes = generic::stem_scratch_bytes<S, kStemDepth>;
   table.stem = generic::stem_with<S, kStemDepth, stem_products>;

@@ -28,6 +28,10 @@ struct Neon {
   static RESNET_INLINE Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
   static RESNET_INLINE Vec div(Vec a, Vec b) { return vdivq_f32(a, b); }
   static RESNET_INLINE Vec max(Vec a, Vec b) { return vmaxq_f32(a, b); }
+  // For the max pool: fp32 as it is.
+  static RESNET_INLINE Vec load_ordered(const float* p) { return load(p); }
+  static RESNET_INLINE void store_ordered(float* p, Vec v) { store(p, v); }
+  static RESNET_INLINE Vec max_ordered(Vec a, Vec b) { return max(a, b); }
   static RESNET_INLINE void keep(Vec& v) { asm volatile("" : "+w"(v)); }
 };
 
