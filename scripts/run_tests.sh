@@ -8,14 +8,14 @@ set -euo pipefail
 preset=$1
 shift
 # A sanitizer makes networks ten times slower: there one with basic blocks and one with bottlenecks stand for all, on
-# small pictures, and what only repeats runs of them is left to the release suite.
+# small pictures, and what only repeats runs of them, or quantises one more, is left to the release suite.
 networks='cpu_network.*(NetworkSizes|resnet18_n1|resnet34|resnet50_n2)|Ranges.*(reference|resnet34|resnet50)'
 networks+='|cpu_int8_network.*(portable|n1|resnet50)|MixedExecutable|Quantize.*resnet50|apps.Quantize'
-networks+='|QuantizeTest.(TheBitsDependOn|SameModel)'
+networks+='|QuantizeTest.(TheBitsDependOn|SameModel)|QuantizedFile.*/(8|2)|EveryCutIsExact'
 networks+='|verify.*Mutation|session_allocations|ManyPhotos'
 case $preset in
   asan) selection=(-LE slow -E "$networks|session_threads") ;;  # threads have their own suite
-  tsan) selection=(-L threads -E "$networks|EveryCutIsExact|EveryModuleEquals") ;;  # the rest has one thread
+  tsan) selection=(-L threads -E "$networks|EveryModuleEquals") ;;  # the rest has one thread
   aarch64) selection=(-L arm) ;;  # emulated
   *) selection=() ;;
 esac
