@@ -148,11 +148,11 @@ void add_bench_command(CLI::App& app, Action& action) {
       ->excludes(command->get_option("--model"));
   command->add_option("--batch", args->measure.batch, "Photos a run (default 1)")
       ->type_name("N")
-      ->check(CLI::Range(1, 4096).description(""));
+      ->check(whole_number(1, 4096));
   command->add_flag("--layers", args->measure.layers, "Also time each kernel");
   command->add_option("--seconds", args->measure.seconds, "How long to measure (default 2; at least 10 runs)")
       ->type_name("S")
-      ->check(CLI::Range(0.0, 3600.0).description(""));
+      ->check(number(0, 3600));
   command->add_flag("--json", args->json, "One JSON object");
   add_compute_options(*command, args->compute);
   add_general_options(*command);

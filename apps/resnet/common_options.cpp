@@ -2,9 +2,6 @@
 
 #include "terminal.hpp"
 
-#include <algorithm>
-#include <utility>
-
 #include <fmt/format.h>
 
 namespace resnet::cli {
@@ -14,25 +11,7 @@ constexpr const char* kModelGroup = "Model";
 constexpr const char* kComputeGroup = "Computation";
 constexpr const char* kPhotoGroup = "Photos";
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
-    text += words[i];
-  }
-  return text;
-}
-
 }  // namespace
-
-CLI::Validator one_of(std::vector<std::string> choices) {
-  return CLI::Validator(
-      [choices = std::move(choices)](std::string& value) {
-        if (std::find(choices.begin(), choices.end(), value) != choices.end()) return std::string();
-        return fmt::format("\"{}\" is not one of {}", printable(value), joined(choices));
-      },
-      "");
-}
 
 void add_general_options(CLI::App& command) {
   auto* verbose = command.add_flag_callback(
@@ -64,7 +43,7 @@ void add_compute_options(CLI::App& command, ComputeArguments& args) {
   const auto add = [&](const char* name, auto& value, const char* type, const char* help) {
     return command.add_option(name, value, help)->type_name(type)->group(kComputeGroup);
   };
-  add("--device", args.device, "D", "auto or cpu");
+  add("--device", args.device, "D", "auto (default) or cpu");
   add("--backend", args.backend, "B",
       "cpu (the fast one, default) or reference (plain loops in double precision)");
   add("--precision", args.precision, "P",
@@ -73,7 +52,7 @@ void add_compute_options(CLI::App& command, ComputeArguments& args) {
       ->check(one_of({"fp32", "tf32", "bf16", "fp16", "int8"}));
   add("--threads", args.threads, "N",
       "Threads; default: $RESNET_THREADS, or what affinity and cgroup quota allow")
-      ->check(CLI::Range(1, 1024).description(""));
+      ->check(whole_number(1, 1024));
   add("--isa", args.isa, "NAME", "Instruction set; default: $RESNET_CPU_ISA, or the best this processor has");
   add("--plan", args.plan, "PLAN", "latency (default) or throughput")
       ->check(one_of({"latency", "throughput"}));
@@ -109,7 +88,7 @@ void add_decode_options(CLI::App& command, DecodeArguments& args, ExifOrientatio
       .add_option("--max-pixels", args.max_pixels,
                   fmt::format("Refuse photos of more pixels (default {})", args.max_pixels))
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->group(kPhotoGroup);
 }
 

@@ -2,6 +2,8 @@
 // options. The library calls that act on them are in open_model.hpp.
 #pragma once
 
+#include "validators.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -50,8 +52,5 @@ struct DecodeArguments {
   DecodeOptions options() const;
 };
 void add_decode_options(CLI::App& command, DecodeArguments& args, ExifOrientation default_orientation);
-
-// Accepts one of `choices`; the message of a refusal lists them.
-CLI::Validator one_of(std::vector<std::string> choices);
 
 }  // namespace resnet::cli

@@ -266,12 +266,12 @@ void add_eval_command(CLI::App& app, Action& action) {
       ->required();
   command->add_option("--images", args->images, "Only the first N pictures")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(whole_number(1));
   command
       ->add_option("--threshold", args->threshold,
                    "coco: one threshold for all classes instead of the model's")
       ->type_name("T")
-      ->check(CLI::Range(0.0, 1.0).description(""));
+      ->check(number(0, 1));
   command->add_option("--crowd", args->crowd, "coco: crowd boxes count as positive (default), or ignore them")
       ->type_name("MODE")
       ->check(one_of({"positive", "ignore"}));

@@ -54,7 +54,7 @@ void add_preprocess_options(CLI::App& command, PreprocessArguments& args) {
       ->group(kHeadGroup);
   command.add_option("--threshold", args.threshold, "Probability from which a sigmoid head reports a class")
       ->type_name("T")
-      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->check(number(0, 1))
       ->group(kHeadGroup);
 }
 

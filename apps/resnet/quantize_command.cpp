@@ -217,7 +217,7 @@ void add_quantize_command(CLI::App& app, Action& action) {
           "8 (default), 4 or 2: of the weights of all layers but conv1 and fc. Fewer make a smaller file and "
           "a less accurate network; it computes as with 8")
       ->type_name("B")
-      ->check(CLI::IsMember({8, 4, 2}).description(""));
+      ->check(one_of({"8", "4", "2"}));
   command
       ->add_option(
           "--keep", args->keep,
@@ -229,14 +229,14 @@ void add_quantize_command(CLI::App& app, Action& action) {
       ->add_option("--gate", args->gate,
                    "Fail, and write nothing, where top-1 or mAP over --data falls by more than P points")
       ->type_name("P")
-      ->check(CLI::Range(0.0, 100.0).description(""));
+      ->check(number(0, 100));
   command->add_option("--data", args->data, "Labelled pictures for --gate, as `resnet eval` takes them")
       ->type_name("SPEC");
   command->add_option("--html", args->html, "Write what it did to each layer as one self-contained page")
       ->type_name("REPORT.html");
   command->add_option("--threads", args->threads, "Threads; default: $RESNET_THREADS, or what there is")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024).description(""));
+      ->check(whole_number(1, 1024));
   command->add_flag("--json", args->json, "One JSON object a layer");
   add_labels_option(*command, args->model);
   add_decode_options(*command, args->decode, ExifOrientation::ignore);

@@ -239,13 +239,13 @@ void add_tag_command(CLI::App& app, Action& action) {
       ->add_option("--threshold", args->threshold,
                    "Least score of a tag (default: the model's own; none for a one-label model)")
       ->type_name("T")
-      ->check(CLI::Range(0.0, 1.0).description(""));
+      ->check(number(0, 1));
   command
       ->add_option(
           "--top", args->top,
           "The K best tags of each photo (default: those over the threshold; 5 for a one-label model)")
       ->type_name("K")
-      ->check(CLI::Range(1, 1000000).description(""));
+      ->check(whole_number(1, 1000000));
   add_output_options(*command, *args);
   command->add_flag("--force", args->force, "Redo photos that an earlier run has done");
   command->add_flag("--no-cache", args->no_cache, "Neither use nor keep what earlier runs found out");

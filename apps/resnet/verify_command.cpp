@@ -250,7 +250,7 @@ void add_verify_command(CLI::App& app, Action& action) {
   command->add_option("--shape", args->shape, "Shape of --input; default: the model's own input size")
       ->type_name("N C H W")
       ->expected(4)
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->needs(input);
   command->add_option("--dump", args->dump, "Write our module outputs to DIR, named as the reference's")
       ->type_name("DIR");

@@ -8,12 +8,15 @@ import csv
 import io
 import json
 import os
+import re
+import resource
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import zlib
 
@@ -72,6 +75,9 @@ class Help(ProgramTest):
                 self.assertEqual(result.stderr, b"")
                 for line in text.splitlines():
                     self.assertLessEqual(len(line), 80, line)
+                    # Names in a column, descriptions in another.
+                    if entry := re.match(r"  -.*?  +(\S)", line):
+                        self.assertEqual(entry.start(1), 28, line)
 
     def test_main_help_lists_every_command(self):
         text = self.check(resnet("--help"), 0).stdout.decode()
@@ -107,6 +113,11 @@ class Usage(ProgramTest):
         self.assertIn("--threads", self.refuse("classify", "--model", MODEL, "--threads", "-1", PICTURE))
         self.assertIn("--exif", self.refuse("classify", "--model", MODEL, "--exif", "maybe", PICTURE))
         self.assertIn("--json", self.refuse("classify", "--model", MODEL, "--json", "--csv", PICTURE))
+        self.assertIn('"4.5" is no whole number from 1 to 1024',
+                      self.refuse("classify", "--model", MODEL, "--threads", "4.5", PICTURE))
+        self.assertIn('"0" is no whole number from 1 on', self.refuse("eval", "--images", "0"))
+        for value in ("nan", "1.5", "half"):
+            self.assertIn(f'"{value}" is no number from 0 to 1', self.refuse("tag", "--threshold", value))
         self.assertIn("--max-pixels", self.refuse("classify", "--model", MODEL, "--max-pixels", "0", PICTURE))
         self.refuse("info")
         self.assertIn("--out", self.refuse("export", MODEL))
