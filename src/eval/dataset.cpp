@@ -41,7 +41,8 @@ void require_directory(const fs::path& directory) {
     throw Error(ErrorCode::not_found, fmt::format("{}: no such folder of pictures", directory.string()));
   }
   if (!fs::is_directory(directory, ignored)) {
-    throw Error(ErrorCode::invalid_argument, fmt::format("{}: is not a folder", directory.string()));
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}: is not a folder; give {}", directory.string(), kForms));
   }
 }
 
@@ -74,6 +75,9 @@ Dataset read_dataset(std::string_view spec, const DatasetOptions& options) {
     throw Error(ErrorCode::invalid_argument, fmt::format("'{}' is no data set: give {}", spec, kForms));
   }
   const Parts parts = split(spec.substr(colon + 1));
+  if (parts.directory.empty()) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("'{}' names no folder: give {}", spec, kForms));
+  }
   if (kind == "coco" && parts.file.empty()) {
     throw Error(ErrorCode::invalid_argument, fmt::format("'{}': give coco:ANN.json,DIR", spec));
   }
@@ -95,6 +99,20 @@ std::vector<std::uint8_t> target_matrix(const Dataset& dataset) {
     }
   }
   return matrix;
+}
+
+void require_pictures(const Dataset& dataset) {
+  std::error_code reason;
+  for (const fs::path& image : dataset.images) {
+    std::error_code error;
+    if (fs::exists(image, error)) return;
+    if (&image == &dataset.images.front()) reason = error;
+  }
+  if (dataset.images.empty()) return;
+  throw Error(ErrorCode::not_found,
+              fmt::format("{}: {}; none of the data set's pictures is there ({}): is the folder right?",
+                          dataset.images.front().string(),
+                          reason ? reason.message() : std::string("no such picture"), dataset.size()));
 }
 
 void truncate(Dataset& dataset, std::size_t count) {
