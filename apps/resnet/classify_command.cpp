@@ -56,6 +56,7 @@ void print_json_line(const Model& model, const PhotoResult& photo, const Predict
 
 int run_classify(const ClassifyArguments& args) {
   if (args.json && args.csv) throw UsageError("--json and --csv exclude each other");
+  require_photos(args.photos);
   const Model model = open_model(args.model);
   if (args.csv) write_output("path,rank,index,label,score\n");
   PhotoRun run{.model = model,

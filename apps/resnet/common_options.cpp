@@ -1,5 +1,6 @@
 #include "common_options.hpp"
 
+#include "command.hpp"
 #include "terminal.hpp"
 
 #include <fmt/format.h>
@@ -67,6 +68,12 @@ void add_photo_options(CLI::App& command, PhotoArguments& args) {
                   "Also take the paths in FILE, one a line (- for standard input)")
       ->type_name("FILE")
       ->group(kPhotoGroup);
+}
+
+void require_photos(const PhotoArguments& args) {
+  if (args.paths.empty() && args.images_from.empty()) {
+    throw UsageError("no photos given: name files or folders");
+  }
 }
 
 DecodeOptions DecodeArguments::options() const {

@@ -43,6 +43,8 @@ struct PhotoArguments {
   std::string images_from;  // file with a path a line, "-" for standard input
 };
 void add_photo_options(CLI::App& command, PhotoArguments& args);
+// Throws UsageError where no photo is named.
+void require_photos(const PhotoArguments& args);
 
 // --exif, --max-pixels: how photos are decoded.
 struct DecodeArguments {

@@ -88,9 +88,7 @@ int sum_up(const PhotoPipelineStats& stats, const PhotoArguments& photos) {
 }  // namespace
 
 int run_photos(const PhotoRun& run) {
-  if (run.photos.paths.empty() && run.photos.images_from.empty()) {
-    throw UsageError("no photos given: name files or folders");
-  }
+  require_photos(run.photos);
   const std::atomic<bool>& interrupted = catch_interrupts();
   const ThreadShare share =
       share_threads(resolve_thread_count(run.compute.threads), expected_photos(run.photos));

@@ -5,6 +5,7 @@
 #include "core/atomic_file.hpp"
 #include "open_model.hpp"
 #include "output.hpp"
+#include "output_paths.hpp"
 #include "terminal.hpp"
 #include "verify/checkpoints.hpp"
 #include "verify/dump.hpp"
@@ -214,6 +215,12 @@ int run_verify(const VerifyArguments& args) {
   if (!args.input.empty() && args.expect.empty() && args.dump.empty()) {
     throw UsageError("--input needs --expect F.bin to compare with, or --dump DIR to write to");
   }
+  std::error_code ignored;
+  if (!args.dump.empty() && fs::equivalent(args.dump, args.reference, ignored)) {
+    throw UsageError("--dump would overwrite what --reference names: give another folder");
+  }
+  require_writable({{"--html", args.html}});
+  require_writable_folder("--dump", args.dump);
   const Model model = open_model(args.model);
   return args.input.empty() ? verify_against_reference(args, model) : verify_single_tensors(args, model);
 }
@@ -252,10 +259,9 @@ void add_verify_command(CLI::App& app, Action& action) {
       ->expected(4)
       ->check(whole_number(1))
       ->needs(input);
-  command->add_option("--dump", args->dump, "Write our module outputs to DIR, named as the reference's")
-      ->type_name("DIR");
-  command->add_option("--html", args->html, "Write the report as a page")
-      ->type_name("FILE")
+  add_output_option(*command, "--dump", args->dump, "DIR",
+                    "Write our module outputs to DIR, named as the reference's");
+  add_output_option(*command, "--html", args->html, "REPORT.html", "Write the report as a page")
       ->needs(reference);
   command->add_flag("--json", args->json, "One JSON object a module");
   add_compute_options(*command, args->compute);

@@ -107,6 +107,8 @@ class Usage(ProgramTest):
         self.assertIn("--sideways", self.refuse("classify", "--sideways", "--model", MODEL, PICTURE))
         self.assertIn("--model", self.refuse("classify", PICTURE))
         self.assertIn("no photos", self.refuse("classify", "--model", MODEL))
+        self.assertIn("no photos", self.refuse("classify", "--model", MODEL, "--csv"))
+        self.assertIn("no photos", self.refuse("tag", "--model", self.path("no model is read yet")))
         self.assertIn("fp7", self.refuse("classify", "--model", MODEL, "--precision", "fp7", PICTURE))
         self.assertIn("--top", self.refuse("classify", "--model", MODEL, "--top", "0", PICTURE))
         self.assertIn("--top", self.refuse("classify", "--model", MODEL, "--top", "five", PICTURE))
@@ -606,3 +608,98 @@ class Output(ProgramTest):
 
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=1)
+class Verify(ProgramTest):
+    def dump(self, name="dump"):
+        values = [((i * 7919) % 1000) / 500 - 1 for i in range(3 * 32 * 32)]
+        with open(self.path("input.bin"), "wb") as file:
+            file.write(struct.pack(f"<{len(values)}f", *values))
+        self.check(resnet("verify", "-m", MODEL, "--input", self.path("input.bin"), "--dump", self.path(name)), 0)
+        return self.path(name)
+
+    def test_a_dump_is_a_reference_that_is_met(self):
+        dump, page = self.dump(), self.path("page.html")
+        result = self.check(resnet("verify", "-m", MODEL, "--reference", dump, "--html", page), 0)
+        self.assertIn("[OK] e2e within", result.stdout.decode())
+        self.assertTrue(os.path.exists(page))
+        self.assertIn(b"[OK]", self.check(resnet("compare", dump, dump), 0).stdout)
+
+    def test_quiet_tells_verdicts_only_where_they_are_bad(self):
+        dump = self.dump()
+        for command in (["verify", "-m", MODEL, "--reference", dump], ["compare", dump, dump]):
+            self.assertIn(b"[OK]", self.check(resnet(*command, "--json"), 0).stderr)
+            self.assertEqual(self.check(resnet(*command, "--json", "--quiet"), 0).stderr, b"")
+        other = self.path("other")
+        shutil.copytree(dump, other)
+        with open(os.path.join(other, "head.bin"), "r+b") as file:
+            file.write(struct.pack("<f", 1e6))
+        for command in (["verify", "-m", MODEL, "--reference", other], ["compare", dump, other]):
+            self.assertIn(b"[FAIL]", self.check(resnet(*command, "--json", "--quiet"), 1).stderr)
+
+    def test_a_dump_into_the_reference_is_refused(self):
+        dump = self.dump()
+        with open(os.path.join(dump, "reference.json"), "rb") as file:
+            before = file.read()
+        result = self.check(resnet("verify", "-m", MODEL, "--reference", dump, "--dump", dump + "/"), 2)
+        self.assertIn(b"--dump would overwrite", result.stderr)
+        with open(os.path.join(dump, "reference.json"), "rb") as file:
+            self.assertEqual(file.read(), before)
+
+
+class OutputPaths(ProgramTest):
+    """What cannot be written is refused before the work: here even before the model, which is not there, is read."""
+
+    COMMANDS = {"tag": ["-m", "no-model.pth", PICTURE], "eval": ["-m", "no-model.pth", "--data", "imagenet:none"],
+                "verify": ["-m", "no-model.pth", "--reference", "none"], "export": ["no-model.pth"],
+                "quantize": ["no-model.pth", "--calibrate", "none"]}
+    FILES = [("tag", "--html"), ("eval", "--html"), ("eval", "--logits"), ("verify", "--html"), ("export", "--out"),
+             ("quantize", "--out"), ("quantize", "--html")]
+
+    def refuse(self, command, option, path, *more, status=1):
+        own = {"export": ["--format", "safetensors"], "quantize": ["--out", self.path("m8.safetensors")]}
+        needed = [] if option == "--out" and command == "quantize" else own.get(command, [])
+        before = sorted(os.listdir(self.folder))
+        result = self.check(resnet(command, *self.COMMANDS[command], *needed, option, path, *more), status)
+        self.assertEqual(result.stdout, b"")
+        self.assertNotIn(b"no-model", result.stderr)
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+        return result.stderr.decode()
+
+    def test_files(self):
+        os.mkdir(self.path("folder"))
+        os.symlink("/dev/null", self.path("device"))
+        for command, option in self.FILES:
+            with self.subTest(command=command, option=option):
+                for name, words in (("folder", "is a folder; give the name of a file"), ("device", "no ordinary file"),
+                                    ("none/x", f"there is no folder {self.path('none')}; make it first")):
+                    error = self.refuse(command, option, self.path(name))
+                    self.assertIn(f"{option} {self.path(name)}: ", error)
+                    self.assertIn(words, error)
+                self.assertIn(option, self.refuse(command, option, "", status=2))
+                picture = self.copy_picture("photo.png")
+                self.assertIn("is the name of a picture", self.refuse(command, option, picture, status=2))
+
+    def test_two_outputs_are_two_files(self):
+        one, other = self.path("x"), self.path(".", "x")
+        self.assertIn("the same file", self.refuse("eval", "--logits", one, "--html", other, status=2))
+        self.assertIn("the same file", self.refuse("quantize", "--out", one, "--html", other, status=2))
+
+    def test_folders(self):
+        with open(self.path("file"), "w") as file:
+            file.write("x")
+        for name in ("file", "file/x/y"):
+            error = self.refuse("verify", "--dump", self.path(name))
+            self.assertIn(f"--dump {self.path(name)}: ", error)
+            self.assertIn("is no folder", error)
+        self.assertIn("--dump", self.refuse("verify", "--dump", "", status=2))
+
+    def test_folders_that_may_not_be_written_to(self):
+        if os.geteuid() == 0:
+            self.skipTest("root writes everywhere")
+        os.mkdir(self.path("locked"))
+        os.chmod(self.path("locked"), 0o555)
+        for command, option in [*self.FILES, ("verify", "--dump")]:
+            with self.subTest(command=command, option=option):
+                error = self.refuse(command, option, self.path("locked", "x"))
+                self.assertIn("Permission denied; choose a folder that you may write to", error)
+
+
