@@ -20,7 +20,7 @@ void add_general_options(CLI::App& command) {
       "Log decisions (threads, kernels, files) to standard error");
   auto* quiet = command.add_flag_callback(
       "--quiet", [] { set_verbosity(Verbosity::quiet); },
-      "No progress and no notes, only errors and warnings");
+      "No progress and no notes: only results, errors and warnings");
   quiet->excludes(verbose);
 }
 

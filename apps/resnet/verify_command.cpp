@@ -59,7 +59,7 @@ void print_result(const VerifyArguments& args, const Session& session,
 int conclude(const VerifyArguments& args, bool ok, const std::string& text) {
   const std::string line = fmt::format("[{}] {} {}\n", ok ? "OK" : "FAIL", name_of_check(args), text);
   if (args.json) {
-    write_hint(line.substr(0, line.size() - 1));
+    (ok ? write_note : write_hint)(line.substr(0, line.size() - 1));
   } else {
     write_output(line);
   }

@@ -366,6 +366,21 @@ class Export(ProgramTest):
             self.assertIn(arguments[0].encode(), result.stderr)
             self.assertFalse(os.path.exists(self.path("x.pth")))
 
+    def test_quiet_says_nothing_on_success(self):
+        for name in ("folder", "m.safetensors"):
+            result = self.check(resnet("export", MODEL, "--quiet", "--out", self.path(name)), 0)
+            self.assertEqual((result.stdout, result.stderr), (b"", b""))
+            self.assertTrue(os.path.exists(self.path(name)))
+        self.assertIn(b"no model named none", self.check(resnet("export", "none", "--quiet", "--out", "x"), 1).stderr)
+
+    def test_a_file_that_may_not_grow_leaves_nothing(self):
+        for name in ("folder", "m.safetensors", "m.pth"):
+            result = self.check(resnet("export", MODEL, "--out", self.path(name), preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))), 1)
+            self.assertEqual(result.stdout, b"")
+            self.assertIn(name.encode(), result.stderr)
+            self.assertEqual(os.listdir(self.folder), [])
+
     def test_a_failed_export_leaves_nothing(self):
         result = self.check(resnet("export", MODEL, "--out", self.path("no", "such", "folder", "m.pth")), 1)
         self.assertEqual(result.stdout.count(b"Export complete"), 0)
