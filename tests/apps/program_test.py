@@ -113,13 +113,13 @@ class Usage(ProgramTest):
         self.assertIn("--top", self.refuse("classify", "--model", MODEL, "--top", "0", PICTURE))
         self.assertIn("--top", self.refuse("classify", "--model", MODEL, "--top", "five", PICTURE))
         self.assertIn("--threads", self.refuse("classify", "--model", MODEL, "--threads", "-1", PICTURE))
-        self.assertIn("--exif", self.refuse("classify", "--model", MODEL, "--exif", "maybe", PICTURE))
-        self.assertIn("--json", self.refuse("classify", "--model", MODEL, "--json", "--csv", PICTURE))
         self.assertIn('"4.5" is no whole number from 1 to 1024',
                       self.refuse("classify", "--model", MODEL, "--threads", "4.5", PICTURE))
         self.assertIn('"0" is no whole number from 1 on', self.refuse("eval", "--images", "0"))
         for value in ("nan", "1.5", "half"):
             self.assertIn(f'"{value}" is no number from 0 to 1', self.refuse("tag", "--threshold", value))
+        self.assertIn("--exif", self.refuse("classify", "--model", MODEL, "--exif", "maybe", PICTURE))
+        self.assertIn("--json", self.refuse("classify", "--model", MODEL, "--json", "--csv", PICTURE))
         self.assertIn("--max-pixels", self.refuse("classify", "--model", MODEL, "--max-pixels", "0", PICTURE))
         self.refuse("info")
         self.assertIn("--out", self.refuse("export", MODEL))
@@ -523,6 +523,132 @@ class Quantize(ProgramTest):
         self.assertIn(b"no 'layer9' to keep in fp32; choose from conv1, layer1.0", kept.stderr)
         self.assertIn(b"quantised", self.check(resnet("classify", "--model", out, "--precision", "fp32", PICTURE),
                                                1).stderr)
+        self.assertIn(b".safetensors", self.check(resnet("quantize", MODEL, "--calibrate", folder, "--out",
+                                                         self.path("m8.pth")), 2).stderr)
+
+    def test_quiet_prints_the_layers_and_no_more(self):
+        out = self.path("m8.safetensors")
+        result = self.check(resnet("quantize", MODEL, "--calibrate", self.photos(1), "--quiet", "--out", out), 0)
+        self.assertEqual(result.stderr, b"")
+        self.assertIn("layer4.1.conv2", result.stdout.decode())
+        self.assertNotIn("->", result.stdout.decode())
+
+    def test_a_photo_that_cannot_be_read_is_named_once_and_left_out(self):
+        folder, alone, out = self.photos(3), self.path("alone.safetensors"), self.path("m8.safetensors")
+        self.check(resnet("quantize", MODEL, "--calibrate", folder, "--out", alone), 0)
+        with open(os.path.join(folder, "bad.png"), "wb") as file:
+            file.write(b"no picture")
+        result = self.check(resnet("quantize", MODEL, "--calibrate", folder, "--out", out), 1)
+        self.assertEqual(result.stderr.count(b"bad.png"), 1)
+        self.assertIn(b"1 of 4 photos failed", result.stderr)
+        self.assertIn(b"Quantised with 3 photos", result.stdout)
+        with open(alone, "rb") as one, open(out, "rb") as two:
+            self.assertEqual(one.read(), two.read())
+
+    def test_a_list_of_what_is_not_there_is_one_error(self):
+        with open(self.path("list.txt"), "w", encoding="utf-8") as file:
+            file.writelines(f"none/{i}.png\n" for i in range(50))
+        result = self.check(resnet("quantize", MODEL, "--calibrate", self.path("list.txt"), "--out",
+                                   self.path("m8.safetensors")), 1)
+        (line,) = result.stderr.decode().splitlines()
+        self.assertIn("none/0.png: no such photo", line)
+
+    def test_one_photo_calibrates_too(self):
+        out = self.path("m8.safetensors")
+        self.assertIn(b"with 1 photos", self.check(resnet("quantize", MODEL, "--calibrate", PICTURE, "--out", out),
+                                                   0).stdout)
+
+    def test_a_gate_without_pictures_is_noticed_before_the_work(self):
+        folder = self.photos(1)
+        with open(self.path("labels.csv"), "w", encoding="utf-8") as file:
+            file.write("file,label_index\nnone.png,1\n")
+        result = self.check(resnet("quantize", MODEL, "--calibrate", self.path("none at all"), "--gate", "1", "--data",
+                                   f"imagenet:{self.path('labels.csv')},{folder}", "--out", self.path("x.safetensors")), 1)
+        self.assertIn(b"none of the data set's pictures", result.stderr)
+
+
+class Eval(ProgramTest):
+    def dataset(self, count, missing=()):
+        """A data set of `count` pictures of class 1; its --data."""
+        os.mkdir(self.path("pictures"))
+        with open(self.path("labels.csv"), "w", encoding="utf-8") as file:
+            file.write("file,label_index\n" + "".join(f"{i}.png,1\n" for i in range(count)))
+        for i in range(count):
+            if i not in missing:
+                os.symlink(PICTURE, self.path("pictures", f"{i}.png"))
+        return f"imagenet:{self.path('labels.csv')},{self.path('pictures')}"
+
+    def eval(self, data, *arguments, status=0, **options):
+        return self.check(resnet("eval", "-m", MODEL, "--data", data, *arguments, **options), status)
+
+    def test_a_wrong_folder_is_one_error(self):
+        data = self.dataset(40, range(40))
+        for json_option in ([], ["--json"]):
+            result = self.eval(data, "--logits", self.path("x.npy"), *json_option, status=1)
+            self.assertEqual(result.stdout, b"")
+            (line,) = result.stderr.decode().splitlines()
+            self.assertIn(self.path("pictures", "0.png"), line)
+            self.assertIn("none of the data set's pictures is there (40)", line)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["labels.csv", "pictures"])
+
+    def test_single_missing_pictures_are_named_once_and_left_out(self):
+        result = self.eval(self.dataset(5, [1, 3]), "--json", status=1)
+        self.assertEqual(self.json_lines(result)[0]["images"], 3)
+        for i in (1, 3):
+            self.assertEqual(result.stderr.decode().count(self.path("pictures", f"{i}.png")), 1)
+        self.assertIn("2 of 5 pictures failed", result.stderr.decode())
+
+    def test_no_figures_of_no_pictures(self):
+        data = self.dataset(3, range(3))
+        for i in range(3):
+            with open(self.path("pictures", f"{i}.png"), "wb") as file:
+                file.write(b"no picture")
+        for json_option in ([], ["--json"]):
+            result = self.eval(data, "--logits", self.path("x.npy"), "--html", self.path("x.html"), *json_option,
+                               status=1)
+            self.assertEqual(result.stdout, b"")
+            self.assertIn(b"all 3 pictures failed", result.stderr)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["labels.csv", "pictures"])
+
+    def test_data_that_names_no_folder(self):
+        for data in ("imagenet:", "coco:", "imagenet:labels.csv,", "coco:x.json,"):
+            self.assertIn(b"give imagenet:LABELS.csv,DIR", self.eval(data, status=1).stderr)
+
+    def test_options_of_the_other_kind_of_data_are_refused(self):
+        data = self.dataset(1)
+        self.assertIn(b"--threshold is for", self.eval(data, "--threshold", "0.5", status=2).stderr)
+        self.assertIn(b"--crowd is for", self.eval(data, "--crowd", "ignore", status=2).stderr)
+        self.assertIn(b"--devkit is for", self.eval("coco:a,b", "--devkit", "x", status=2).stderr)
+        self.assertIn(b"--expect-logits", self.eval(data, "--tolerance", "1", status=2).stderr)
+
+    def test_the_files_are_whole_where_standard_output_is_full(self):
+        data = self.dataset(2)
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([PROGRAM, "eval", "-m", MODEL, "--data", data, "--logits", self.path("x.npy"),
+                                   "--html", self.path("x.html")], stdout=full, stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard output", done.stderr)
+        self.assertTrue({"x.npy", "x.html"} <= set(os.listdir(self.folder)))
+
+    def test_interrupts_leave_no_file(self):
+        data = self.dataset(5000)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = subprocess.Popen([PROGRAM, "eval", "-m", MODEL, "--data", data, "--backend", "reference",
+                                        "--threads", "1", "--logits", self.path("x.npy"), "--html", self.path("x.html")],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            # What is there for a moment only is the look at whether files can be written.
+            seen = set()
+            while process.poll() is None:
+                files = {name for name in os.listdir(self.folder) if ".tmp-" in name}
+                if files & seen:
+                    break
+                seen = files
+                time.sleep(0.1)
+            process.send_signal(number)
+            output, error = process.communicate(timeout=120)
+            self.assertEqual((process.returncode, output), (1, b""), error)
+            self.assertRegex(error.decode(), r"interrupted after [0-9,]+ of 5,000 pictures; nothing was written")
+            self.assertEqual(sorted(os.listdir(self.folder)), ["labels.csv", "pictures"])
 
 
 class Bench(ProgramTest):
@@ -563,66 +689,6 @@ class Doctor(ProgramTest):
         self.assertRegex(text, r"threads +3 \(by RESNET_THREADS")
 
 
-class Output(ProgramTest):
-    def test_a_full_disk_is_noticed(self):
-        for arguments in (["doctor"], ["info", MODEL], ["classify", "--model", MODEL, PICTURE], ["--help"]):
-            with open("/dev/full", "wb") as full:
-                result = subprocess.run([PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=120)
-            self.assertEqual(result.returncode, 1, arguments)
-            self.assertIn(b"standard output", result.stderr)
-
-    def test_a_reader_that_goes_away_ends_it_quietly(self):
-        for i in range(50):
-            self.copy_picture("%02d.png" % i)
-        process = subprocess.Popen([PROGRAM, "classify", "--model", MODEL, "--json", self.folder],
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        process.stdout.readline()
-        process.stdout.close()
-        error = process.stderr.read()
-        process.stderr.close()
-        # It may be done before the pipe breaks; else it ends as programs do whose reader is gone.
-        self.assertIn(process.wait(timeout=120), (0, -signal.SIGPIPE))
-        self.assertEqual(error, b"")
-
-    def test_closed_standard_output_is_noticed_and_harms_no_file(self):
-        result = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, "info", MODEL], stderr=subprocess.PIPE,
-                                timeout=120)
-        self.assertEqual(result.returncode, 1)
-        # A file opened while descriptor 1 is free would get that number, and the lines printed would land in it.
-        whole, other = self.path("whole.safetensors"), self.path("other.safetensors")
-        self.check(resnet("export", MODEL, "--out", whole), 0)
-        result = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, "export", MODEL, "--out", other],
-                                stderr=subprocess.PIPE, timeout=120)
-        self.assertEqual(result.returncode, 1)
-        if os.path.exists(other):
-            with open(whole, "rb") as one, open(other, "rb") as two:
-                self.assertEqual(one.read(), two.read())
-
-    def test_interrupt_leaves_whole_lines(self):
-        for i in range(300):
-            self.copy_picture("%03d.png" % i)
-        # Unbuffered: communicate() reads the pipe itself and would miss what readline() took beyond its line.
-        process = subprocess.Popen([PROGRAM, "classify", "--model", MODEL, "--json", self.folder], bufsize=0,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        first = process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        rest, error = process.communicate(timeout=120)
-        lines = (first + rest).decode().splitlines()
-        for line in lines:
-            self.assertIn("predictions", json.loads(line))
-        if len(lines) < 300:
-            self.assertEqual(process.returncode, 1)
-            self.assertIn(b"interrupted", error)
-
-    def test_quiet_and_verbose(self):
-        result = self.check(resnet("classify", "--model", MODEL, "--verbose", PICTURE), 0)
-        self.assertIn(b"debug: ", result.stderr)
-        result = self.check(resnet("classify", "--model", MODEL, "--quiet", PICTURE), 0)
-        self.assertEqual(result.stderr, b"")
-
-
-if __name__ == "__main__":
-    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=1)
 class Verify(ProgramTest):
     def dump(self, name="dump"):
         values = [((i * 7919) % 1000) / 500 - 1 for i in range(3 * 32 * 32)]
@@ -718,3 +784,63 @@ class OutputPaths(ProgramTest):
                 self.assertIn("Permission denied; choose a folder that you may write to", error)
 
 
+class Output(ProgramTest):
+    def test_a_full_disk_is_noticed(self):
+        for arguments in (["doctor"], ["info", MODEL], ["classify", "--model", MODEL, PICTURE], ["--help"]):
+            with open("/dev/full", "wb") as full:
+                result = subprocess.run([PROGRAM, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=120)
+            self.assertEqual(result.returncode, 1, arguments)
+            self.assertIn(b"standard output", result.stderr)
+
+    def test_a_reader_that_goes_away_ends_it_quietly(self):
+        for i in range(50):
+            self.copy_picture("%02d.png" % i)
+        process = subprocess.Popen([PROGRAM, "classify", "--model", MODEL, "--json", self.folder],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline()
+        process.stdout.close()
+        error = process.stderr.read()
+        process.stderr.close()
+        # It may be done before the pipe breaks; else it ends as programs do whose reader is gone.
+        self.assertIn(process.wait(timeout=120), (0, -signal.SIGPIPE))
+        self.assertEqual(error, b"")
+
+    def test_closed_standard_output_is_noticed_and_harms_no_file(self):
+        result = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, "info", MODEL], stderr=subprocess.PIPE,
+                                timeout=120)
+        self.assertEqual(result.returncode, 1)
+        # A file opened while descriptor 1 is free would get that number, and the lines printed would land in it.
+        whole, other = self.path("whole.safetensors"), self.path("other.safetensors")
+        self.check(resnet("export", MODEL, "--out", whole), 0)
+        result = subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", PROGRAM, "export", MODEL, "--out", other],
+                                stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual(result.returncode, 1)
+        if os.path.exists(other):
+            with open(whole, "rb") as one, open(other, "rb") as two:
+                self.assertEqual(one.read(), two.read())
+
+    def test_interrupt_leaves_whole_lines(self):
+        for i in range(300):
+            self.copy_picture("%03d.png" % i)
+        # Unbuffered: communicate() reads the pipe itself and would miss what readline() took beyond its line.
+        process = subprocess.Popen([PROGRAM, "classify", "--model", MODEL, "--json", self.folder], bufsize=0,
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        first = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest, error = process.communicate(timeout=120)
+        lines = (first + rest).decode().splitlines()
+        for line in lines:
+            self.assertIn("predictions", json.loads(line))
+        if len(lines) < 300:
+            self.assertEqual(process.returncode, 1)
+            self.assertIn(b"interrupted", error)
+
+    def test_quiet_and_verbose(self):
+        result = self.check(resnet("classify", "--model", MODEL, "--verbose", PICTURE), 0)
+        self.assertIn(b"debug: ", result.stderr)
+        result = self.check(resnet("classify", "--model", MODEL, "--quiet", PICTURE), 0)
+        self.assertEqual(result.stderr, b"")
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]], verbosity=1)
