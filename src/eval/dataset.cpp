@@ -52,7 +52,7 @@ Dataset read_imagenet(const Parts& parts, const DatasetOptions& options) {
                                             : read_imagenet_csv(parts.file, parts.directory, options);
   }
   bool folders = false;
-  for (const fs::directory_entry& entry : fs::directory_iterator(parts.directory)) {
+  for (const fs::directory_entry& entry : entries_of(parts.directory)) {
     if (flat_validation_number(entry.path()) > 0) return read_imagenet_flat({}, parts.directory, options);
     folders = folders || entry.is_directory();
   }
@@ -120,6 +120,19 @@ void truncate(Dataset& dataset, std::size_t count) {
   dataset.images.resize(count);
   if (!dataset.labels.empty()) dataset.labels.resize(count);
   if (!dataset.label_sets.empty()) dataset.label_sets.resize(count);
+}
+
+std::vector<fs::directory_entry> entries_of(const fs::path& directory) {
+  std::vector<fs::directory_entry> entries;
+  std::error_code error;
+  for (fs::directory_iterator next(directory, error), end; !error && next != end; next.increment(error)) {
+    entries.push_back(*next);
+  }
+  if (error) {
+    throw Error(ErrorCode::io,
+                fmt::format("{}: the folder cannot be read: {}", directory.string(), error.message()));
+  }
+  return entries;
 }
 
 fs::path picture_path(const fs::path& directory, const std::string& name, const std::string& where) {

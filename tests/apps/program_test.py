@@ -226,6 +226,8 @@ class Classify(ProgramTest):
     def test_no_photo_in_a_folder(self):
         result = self.classify(self.folder, status=1)
         self.assertIn(b"no photos found", result.stderr)
+        result = self.classify("--images-from", "-", input=b"", status=1)
+        self.assertIn(b"no photos are named in standard input", result.stderr)
 
 
 class HostilePhotos(ProgramTest):
@@ -613,6 +615,17 @@ class Eval(ProgramTest):
     def test_data_that_names_no_folder(self):
         for data in ("imagenet:", "coco:", "imagenet:labels.csv,", "coco:x.json,"):
             self.assertIn(b"give imagenet:LABELS.csv,DIR", self.eval(data, status=1).stderr)
+
+    def test_folders_that_may_not_be_read(self):
+        if os.geteuid() == 0:
+            self.skipTest("root reads everything")
+        os.makedirs(self.path("classes", "kind 1"))
+        for folder in ("classes/kind 1", "classes"):
+            os.chmod(self.path(folder), 0)
+            error = self.eval("imagenet:" + self.path("classes"), status=1).stderr.decode()
+            self.assertIn(self.path(folder) + ": the folder cannot be read: Permission denied", error)
+        os.chmod(self.path("classes"), 0o700)
+        os.chmod(self.path("classes", "kind 1"), 0o700)
 
     def test_options_of_the_other_kind_of_data_are_refused(self):
         data = self.dataset(1)
