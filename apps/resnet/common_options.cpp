@@ -37,6 +37,7 @@ void add_model_options(CLI::App& command, ModelArguments& args, bool required) {
 void add_labels_option(CLI::App& command, ModelArguments& args) {
   command.add_option("--labels", args.labels, "Class names, one a line, instead of the model's")
       ->type_name("FILE")
+      ->check(not_empty())
       ->group(kModelGroup);
 }
 
@@ -67,6 +68,7 @@ void add_photo_options(CLI::App& command, PhotoArguments& args) {
       .add_option("--images-from", args.images_from,
                   "Also take the paths in FILE, one a line (- for standard input)")
       ->type_name("FILE")
+      ->check(not_empty())
       ->group(kPhotoGroup);
 }
 

@@ -310,14 +310,15 @@ void add_eval_command(CLI::App& app, Action& action) {
           "--devkit", args->devkit,
           "imagenet: ILSVRC's development kit, or its meta.mat or map_clsloc.txt, for ground truth in "
           "ILSVRC's own class numbers")
-      ->type_name("PATH");
+      ->type_name("PATH")
+      ->check(not_empty());
   add_output_option(*command, "--logits", args->logits, "OUT.npy",
                     "Write all logits as a NumPy array of float32 [pictures, classes]");
   auto* expected = command->add_option(
       "--expect-logits", args->expect_logits,
       "Compare with such an array: status 1 unless every logit is within the tolerance and every "
       "picture's best class is the same");
-  expected->type_name("FILE.npy");
+  expected->type_name("FILE.npy")->check(not_empty());
   command
       ->add_option("--tolerance", args->tolerance,
                    "Largest difference that --expect-logits allows (default 1e-4)")

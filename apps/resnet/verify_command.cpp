@@ -253,6 +253,7 @@ void add_verify_command(CLI::App& app, Action& action) {
   input->type_name("F.bin")->excludes(reference);
   command->add_option("--expect", args->expect, "What the modules should make of --input")
       ->type_name("F.bin")
+      ->check(not_empty())
       ->needs(input);
   command->add_option("--shape", args->shape, "Shape of --input; default: the model's own input size")
       ->type_name("N C H W")

@@ -121,6 +121,11 @@ class Usage(ProgramTest):
         self.assertIn("--exif", self.refuse("classify", "--model", MODEL, "--exif", "maybe", PICTURE))
         self.assertIn("--json", self.refuse("classify", "--model", MODEL, "--json", "--csv", PICTURE))
         self.assertIn("--max-pixels", self.refuse("classify", "--model", MODEL, "--max-pixels", "0", PICTURE))
+        for arguments in (["classify", "-m", MODEL, "--labels"], ["tag", "-m", MODEL, "--images-from"],
+                          ["eval", "-m", MODEL, "--data", "x", "--expect-logits"],
+                          ["verify", "-m", MODEL, "--input", "x", "--dump", "y", "--expect"]):
+            self.assertIn(arguments[-1] + ": the name is empty", self.refuse(*arguments, ""))
+        self.assertIn('--mean: "a" is no number', self.refuse("export", MODEL, "--out", "x", "--mean", "a,b,c"))
         self.refuse("info")
         self.assertIn("--out", self.refuse("export", MODEL))
         self.refuse("export", MODEL, "--out", self.path("x"), "--format", "caffe")

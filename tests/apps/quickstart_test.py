@@ -96,8 +96,9 @@ class Quickstart(unittest.TestCase):
 
     def test_help_needs_no_build(self):
         done = self.run_with("--help")
-        self.assertEqual((done.returncode, done.stdout), (0, ""))
-        self.assertIn("./quickstart --model MODEL PATH", done.stderr)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("./quickstart --model MODEL PATH", done.stdout)
+        self.assertNotIn("step", done.stdout)
 
     def test_it_takes_no_option_with_a_value_for_one_without(self):
         with open(self.quickstart, encoding="utf-8") as file:
