@@ -1,10 +1,9 @@
 // resnet bench: how fast a model runs here, as a whole and kernel by kernel.
-#include "bench_measure.hpp"
+#include "bench_table.hpp"
 #include "build_info.hpp"
 #include "command.hpp"
 #include "commands.hpp"
 #include "common_options.hpp"
-#include "cpu/roofline.hpp"
 #include "json_output.hpp"
 #include "machine.hpp"
 #include "open_model.hpp"
@@ -30,7 +29,7 @@ struct Report {
   std::string model;
   int batch = 1;
   Measurement measurement;
-  double roof_gflops = 0;  // what multiply-adds from registers reach with these threads; 0: not known
+  Roofs roofs{};  // empty: not asked for, or not known
 };
 
 Json report_json(const Session& session, const Report& report) {
@@ -61,24 +60,14 @@ Json report_json(const Session& session, const Report& report) {
   return object;
 }
 
-// Winograd needs fewer multiply-adds than the direct algorithm that GFLOP/s counts, so that it may pass the
-// roof.
-void print_layers(const Measurement& m, double roof) {
-  std::vector<std::vector<std::string>> rows{{"module", "kernel", "ms", "% time", "GFLOP/s"}};
-  if (roof > 0) rows.front().emplace_back("% roof");
-  double total = 0;
-  for (const LayerTime& layer : m.layers) total += layer.ms;
-  for (const LayerTime& layer : m.layers) {
-    std::vector<std::string> row{layer.layer, layer.kernel, fmt::format("{:.3f}", layer.ms),
-                                 fmt::format("{:.1f}", total > 0 ? layer.ms / total * 100 : 0)};
-    if (layer.gflops > 0) {
-      row.push_back(fmt::format("{:.1f}", layer.gflops));
-      if (roof > 0) row.push_back(fmt::format("{:.0f}", layer.gflops / roof * 100));
-    }
-    rows.push_back(std::move(row));
+// " (fp32 104.2, int8 401.9)" of a network that computes in both.
+std::string roofs_text(const Roofs& roofs) {
+  if (roofs.size() < 2) return {};
+  std::string text;
+  for (const auto& [precision, roof] : roofs) {
+    text += fmt::format("{}{} {:.1f}", text.empty() ? " (" : ", ", to_string(precision), roof);
   }
-  rows.push_back({"sum", "", fmt::format("{:.3f}", total)});
-  print("\n{}", align_columns(rows, {2, 3, 4, 5}));
+  return text + ")";
 }
 
 void print_report(const Session& session, const Report& report) {
@@ -87,9 +76,9 @@ void print_report(const Session& session, const Report& report) {
   std::string backend(session.backend());
   if (!session.isa().empty()) backend += fmt::format(" ({})", session.isa());
   std::string speed = fmt::format("{:.1f} images/s, {:.1f} GFLOP/s", m.images_per_s, m.gflops);
-  if (report.roof_gflops > 0) {
-    speed += fmt::format(", {:.0f} % of the roof of {:.1f}", m.gflops / report.roof_gflops * 100,
-                         report.roof_gflops);
+  if (const double roof = network_roof(m, report.roofs); roof > 0) {
+    speed += fmt::format(", {:.0f} % of the roof of {:.1f}{}", m.gflops / roof * 100, roof,
+                         roofs_text(report.roofs));
   }
   print("{}", align_columns({
                   {"model", report.model},
@@ -102,7 +91,7 @@ void print_report(const Session& session, const Report& report) {
                                        m.ms_median, m.ms_min, m.ms_p99, m.runs)},
                   {"speed", speed},
               }));
-  if (!m.layers.empty()) print_layers(m, report.roof_gflops);
+  if (!m.layers.empty()) print("\n{}", layer_table(m, report.roofs));
 }
 
 Model bench_model(const BenchArguments& args) {
@@ -118,10 +107,8 @@ int run_bench(const BenchArguments& args) {
   const Session session(model, options);
   Report report{.model = model.architecture.name(),
                 .batch = args.measure.batch,
-                .measurement = measure(session, args.measure)};
-  if (args.measure.layers && !args.json && !session.isa().empty()) {
-    report.roof_gflops = cpu::measure_roof(*session.options().precision, session.isa(), session.threads());
-  }
+                .measurement = measure(model, session, args.measure)};
+  if (!args.json) report.roofs = measure_roofs(session, report.measurement);
   if (args.json) {
     print_json(report_json(session, report));
   } else {
@@ -148,11 +135,11 @@ void add_bench_command(CLI::App& app, Action& action) {
       ->excludes(command->get_option("--model"));
   command->add_option("--batch", args->measure.batch, "Photos a run (default 1)")
       ->type_name("N")
-      ->check(CLI::Range(1, 4096).description(""));
+      ->check(whole_number(1, 4096));
   command->add_flag("--layers", args->measure.layers, "Also time each kernel");
   command->add_option("--seconds", args->measure.seconds, "How long to measure (default 2; at least 10 runs)")
       ->type_name("S")
-      ->check(CLI::Range(0.0, 3600.0).description(""));
+      ->check(number(0, 3600));
   command->add_flag("--json", args->json, "One JSON object");
   add_compute_options(*command, args->compute);
   add_general_options(*command);

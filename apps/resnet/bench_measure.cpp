@@ -6,6 +6,8 @@
 #include <functional>
 #include <random>
 
+#include <resnet/quantization.hpp>
+
 namespace resnet::cli {
 namespace {
 
@@ -54,7 +56,7 @@ double percentile(std::vector<double> values, double fraction) {
   return values[std::clamp<std::size_t>(rank, 1, values.size()) - 1];
 }
 
-Measurement measure(const Session& session, const MeasureOptions& options) {
+Measurement measure(const Model& model, const Session& session, const MeasureOptions& options) {
   const Shape shape{options.batch, 3, session.options().height, session.options().width};
   const std::vector<float> input = noise(shape.numel());
   std::vector<float> output(static_cast<std::size_t>(session.output_shape(shape).numel()));
@@ -93,9 +95,14 @@ Measurement measure(const Session& session, const MeasureOptions& options) {
     next = 0;
     run(&trace);
   });
+  const auto precision_of = [&](int module) {
+    const bool kept = keeps(model.quantization, model.architecture, module);
+    return kept ? Precision::fp32 : *session.options().precision;
+  };
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const double ms = percentile(layer_times[i], 0.5);
-    result.layers.push_back({layers[i].layer, layers[i].kernel, ms, gflops(layers[i].macs, ms)});
+    result.layers.push_back(
+        {layers[i].layer, layers[i].kernel, precision_of(layers[i].module), ms, gflops(layers[i].macs, ms)});
   }
   return result;
 }

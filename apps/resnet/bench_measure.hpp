@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include <resnet/model.hpp>
+#include <resnet/precision.hpp>
 #include <resnet/session.hpp>
 
 namespace resnet::cli {
@@ -19,8 +21,9 @@ struct MeasureOptions {
 struct LayerTime {
   std::string layer;  // "layer1.0.conv1"
   std::string kernel;
-  double ms = 0;      // median
-  double gflops = 0;  // 0 for kernels that multiply nothing
+  Precision precision = Precision::fp32;  // what it computes in: an int8 model may keep modules in fp32
+  double ms = 0;                          // median
+  double gflops = 0;                      // 0 for kernels that multiply nothing
 };
 
 struct Measurement {
@@ -31,9 +34,10 @@ struct Measurement {
   std::vector<LayerTime> layers;
 };
 
-// Warms up (caches, page tables, clock), then measures. The input is seeded normal noise, which has the scale
-// of a normalised photo; zeros would let the processor draw less power and clock higher.
-Measurement measure(const Session& session, const MeasureOptions& options);
+// Warms up (caches, page tables, clock), then measures the session that was made of `model`. The input is
+// seeded normal noise, which has the scale of a normalised photo; zeros would let the processor draw less
+// power and clock higher.
+Measurement measure(const Model& model, const Session& session, const MeasureOptions& options);
 
 // The value below or at which `fraction` of the sorted values lie (nearest rank).
 double percentile(std::vector<double> values, double fraction);

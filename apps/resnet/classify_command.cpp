@@ -56,6 +56,7 @@ void print_json_line(const Model& model, const PhotoResult& photo, const Predict
 
 int run_classify(const ClassifyArguments& args) {
   if (args.json && args.csv) throw UsageError("--json and --csv exclude each other");
+  require_photos(args.photos);
   const Model model = open_model(args.model);
   if (args.csv) write_output("path,rank,index,label,score\n");
   PhotoRun run{.model = model,
@@ -91,7 +92,7 @@ void add_classify_command(CLI::App& app, Action& action) {
   add_model_options(*command, args->model);
   command->add_option("--top", args->top, "How many classes a photo (default 5)")
       ->type_name("K")
-      ->check(CLI::Range(1, 1000000).description(""));
+      ->check(whole_number(1, 1000000));
   command->add_flag("--json", args->json, "One JSON object a photo and line");
   command->add_flag("--csv", args->csv, "A table: path, rank, index, label, score");
   add_decode_options(*command, args->decode, ExifOrientation::ignore);

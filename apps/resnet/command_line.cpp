@@ -101,6 +101,7 @@ int run_command_line(int argc, char** argv) {
   occupy_standard_descriptors();
   // A write to a closed pipe must come back as an error: files half-written at that moment are to be removed.
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // the same for a file that outgrows `ulimit -f`
   try {
     install_log_output();
     const int status = parse_and_run(argc, argv);

@@ -1,9 +1,7 @@
 #include "common_options.hpp"
 
+#include "command.hpp"
 #include "terminal.hpp"
-
-#include <algorithm>
-#include <utility>
 
 #include <fmt/format.h>
 
@@ -14,25 +12,7 @@ constexpr const char* kModelGroup = "Model";
 constexpr const char* kComputeGroup = "Computation";
 constexpr const char* kPhotoGroup = "Photos";
 
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
-    text += words[i];
-  }
-  return text;
-}
-
 }  // namespace
-
-CLI::Validator one_of(std::vector<std::string> choices) {
-  return CLI::Validator(
-      [choices = std::move(choices)](std::string& value) {
-        if (std::find(choices.begin(), choices.end(), value) != choices.end()) return std::string();
-        return fmt::format("\"{}\" is not one of {}", printable(value), joined(choices));
-      },
-      "");
-}
 
 void add_general_options(CLI::App& command) {
   auto* verbose = command.add_flag_callback(
@@ -40,7 +20,7 @@ void add_general_options(CLI::App& command) {
       "Log decisions (threads, kernels, files) to standard error");
   auto* quiet = command.add_flag_callback(
       "--quiet", [] { set_verbosity(Verbosity::quiet); },
-      "No progress and no notes, only errors and warnings");
+      "No progress and no notes: only results, errors and warnings");
   quiet->excludes(verbose);
 }
 
@@ -57,6 +37,7 @@ void add_model_options(CLI::App& command, ModelArguments& args, bool required) {
 void add_labels_option(CLI::App& command, ModelArguments& args) {
   command.add_option("--labels", args.labels, "Class names, one a line, instead of the model's")
       ->type_name("FILE")
+      ->check(not_empty())
       ->group(kModelGroup);
 }
 
@@ -64,7 +45,7 @@ void add_compute_options(CLI::App& command, ComputeArguments& args) {
   const auto add = [&](const char* name, auto& value, const char* type, const char* help) {
     return command.add_option(name, value, help)->type_name(type)->group(kComputeGroup);
   };
-  add("--device", args.device, "D", "auto or cpu");
+  add("--device", args.device, "D", "auto (default) or cpu");
   add("--backend", args.backend, "B",
       "cpu (the fast one, default) or reference (plain loops in double precision)");
   add("--precision", args.precision, "P",
@@ -73,7 +54,7 @@ void add_compute_options(CLI::App& command, ComputeArguments& args) {
       ->check(one_of({"fp32", "tf32", "bf16", "fp16", "int8"}));
   add("--threads", args.threads, "N",
       "Threads; default: $RESNET_THREADS, or what affinity and cgroup quota allow")
-      ->check(CLI::Range(1, 1024).description(""));
+      ->check(whole_number(1, 1024));
   add("--isa", args.isa, "NAME", "Instruction set; default: $RESNET_CPU_ISA, or the best this processor has");
   add("--plan", args.plan, "PLAN", "latency (default) or throughput")
       ->check(one_of({"latency", "throughput"}));
@@ -87,7 +68,14 @@ void add_photo_options(CLI::App& command, PhotoArguments& args) {
       .add_option("--images-from", args.images_from,
                   "Also take the paths in FILE, one a line (- for standard input)")
       ->type_name("FILE")
+      ->check(not_empty())
       ->group(kPhotoGroup);
+}
+
+void require_photos(const PhotoArguments& args) {
+  if (args.paths.empty() && args.images_from.empty()) {
+    throw UsageError("no photos given: name files or folders");
+  }
 }
 
 DecodeOptions DecodeArguments::options() const {
@@ -109,7 +97,7 @@ void add_decode_options(CLI::App& command, DecodeArguments& args, ExifOrientatio
       .add_option("--max-pixels", args.max_pixels,
                   fmt::format("Refuse photos of more pixels (default {})", args.max_pixels))
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->group(kPhotoGroup);
 }
 

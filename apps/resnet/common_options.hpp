@@ -2,6 +2,8 @@
 // options. The library calls that act on them are in open_model.hpp.
 #pragma once
 
+#include "validators.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -41,6 +43,8 @@ struct PhotoArguments {
   std::string images_from;  // file with a path a line, "-" for standard input
 };
 void add_photo_options(CLI::App& command, PhotoArguments& args);
+// Throws UsageError where no photo is named.
+void require_photos(const PhotoArguments& args);
 
 // --exif, --max-pixels: how photos are decoded.
 struct DecodeArguments {
@@ -50,8 +54,5 @@ struct DecodeArguments {
   DecodeOptions options() const;
 };
 void add_decode_options(CLI::App& command, DecodeArguments& args, ExifOrientation default_orientation);
-
-// Accepts one of `choices`; the message of a refusal lists them.
-CLI::Validator one_of(std::vector<std::string> choices);
 
 }  // namespace resnet::cli

@@ -38,7 +38,7 @@ int run_compare(const CompareArguments& args) {
           : fmt::format("[OK] within {} at {} checkpoints",
                         tolerance_text(comparison.results.back().tolerance), comparison.results.size());
   if (args.json) {
-    write_hint(line);
+    (bad != nullptr ? write_hint : write_note)(line);
   } else {
     write_output(line + '\n');
   }

@@ -7,8 +7,10 @@
 #include "eval/html_report.hpp"
 #include "eval/logits_check.hpp"
 #include "eval/npy.hpp"
+#include "interrupt.hpp"
 #include "json_output.hpp"
 #include "open_model.hpp"
+#include "output_paths.hpp"
 #include "progress.hpp"
 #include "terminal.hpp"
 #include "text.hpp"
@@ -28,7 +30,7 @@ struct EvalArguments {
   std::string data;
   std::int64_t images = 0;
   float threshold = -1;
-  std::string crowd = "positive";
+  std::string crowd;  // empty: "positive"
   std::string devkit;
   std::string logits;
   std::string expect_logits;
@@ -45,7 +47,7 @@ std::string percent(double fraction) {
 class Watcher {
  public:
   Watcher(const EvalArguments& args, const eval::Dataset& dataset)
-      : dataset_(dataset), progress_("evaluating", "pictures", static_cast<std::int64_t>(dataset.size())) {
+      : progress_("evaluating", "pictures", static_cast<std::int64_t>(dataset.size())) {
     const auto rows = static_cast<std::int64_t>(dataset.size());
     if (!args.logits.empty()) writer_.emplace(args.logits, rows, dataset.classes);
     if (!args.expect_logits.empty()) {
@@ -61,7 +63,7 @@ class Watcher {
 
   void take(std::size_t index, std::span<const float> logits, const Error* error) {
     progress_.advance();
-    if (error != nullptr) report_error(fmt::format("{}: {}", dataset_.images[index].string(), error->what()));
+    if (error != nullptr) report_error(printable(error->what()));
     if (writer_) writer_->write_row(error != nullptr ? std::span<const float>(failed_row_) : logits);
     if (expected_ && error == nullptr) {
       check_.add(static_cast<std::int64_t>(index), logits, expected_->row(static_cast<std::int64_t>(index)));
@@ -74,7 +76,6 @@ class Watcher {
   const eval::LogitsCheck* check() const { return expected_ ? &check_ : nullptr; }
 
  private:
-  const eval::Dataset& dataset_;
   Progress progress_;
   std::optional<eval::NpyWriter> writer_;
   std::optional<eval::NpyMatrix> expected_;
@@ -204,7 +205,32 @@ void write_report(const EvalArguments& args, const Model& model, const eval::Eva
   write_file_atomically(args.html, eval::html_report(evaluation, context));
 }
 
+// Throws where there is nothing to tell about the model; then no output is written.
+void require_figures(const eval::Evaluation& evaluation, std::size_t pictures) {
+  const auto count = [](auto value) { return grouped(static_cast<std::int64_t>(value)); };
+  if (evaluation.cancelled) {
+    throw Error(ErrorCode::cancelled,
+                fmt::format("interrupted after {} of {} pictures; nothing was written",
+                            count(evaluation.images + evaluation.failed), count(pictures)));
+  }
+  if (evaluation.images == 0) {
+    throw Error(ErrorCode::not_found,
+                fmt::format("all {} pictures failed: there are no figures, and nothing was written",
+                            count(pictures)));
+  }
+}
+
+// Options that mean something for one kind of data only would else be ignored in silence.
+void require_fitting_options(const EvalArguments& args) {
+  const bool coco = args.data.starts_with("coco:");
+  if (!coco && args.threshold >= 0) throw UsageError("--threshold is for --data coco:…");
+  if (!coco && !args.crowd.empty()) throw UsageError("--crowd is for --data coco:…");
+  if (coco && !args.devkit.empty()) throw UsageError("--devkit is for --data imagenet:…");
+}
+
 int run_eval(const EvalArguments& args) {
+  require_fitting_options(args);
+  require_writable({{"--logits", args.logits}, {"--html", args.html}});
   const Model model = open_model(args.model);
   eval::DatasetOptions dataset_options;
   dataset_options.classes = model.architecture.classes();
@@ -213,10 +239,12 @@ int run_eval(const EvalArguments& args) {
   dataset_options.devkit = args.devkit;
   eval::Dataset dataset = eval::read_dataset(args.data, dataset_options);
   if (args.images > 0) truncate(dataset, static_cast<std::size_t>(args.images));
+  eval::require_pictures(dataset);
 
   eval::EvaluateOptions options;
   options.session = session_options(args.compute);
   options.decode = args.decode.options();
+  options.cancel = &catch_interrupts();
   if (args.threshold >= 0) options.thresholds = {args.threshold};
   const std::vector<float> thresholds = eval::resolve_thresholds(model.head, options.thresholds);
 
@@ -225,10 +253,13 @@ int run_eval(const EvalArguments& args) {
     watcher->take(index, logits, error);
   };
   const eval::Evaluation evaluation = eval::evaluate(model, dataset, options);
+  require_figures(evaluation, dataset.size());
   watcher->finish();
   std::optional<eval::LogitsCheck> check;
   if (watcher->check() != nullptr) check = *watcher->check();
   watcher.reset();  // takes the progress line away
+  // Before anything is printed: a reader of standard output that goes away must not cost the report.
+  if (!args.html.empty()) write_report(args, model, evaluation, thresholds);
 
   if (args.json) {
     print_json(evaluation_json(evaluation, model));
@@ -239,7 +270,6 @@ int run_eval(const EvalArguments& args) {
   }
   bool ok = evaluation.failed == 0;
   if (check) ok = report_check(*check, args, dataset) && ok;
-  if (!args.html.empty()) write_report(args, model, evaluation, thresholds);
   if (evaluation.failed > 0) {
     report_error(fmt::format("{} of {} pictures failed and are left out of the figures",
                              grouped(evaluation.failed), grouped(static_cast<std::int64_t>(dataset.size()))));
@@ -266,12 +296,12 @@ void add_eval_command(CLI::App& app, Action& action) {
       ->required();
   command->add_option("--images", args->images, "Only the first N pictures")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(whole_number(1));
   command
       ->add_option("--threshold", args->threshold,
                    "coco: one threshold for all classes instead of the model's")
       ->type_name("T")
-      ->check(CLI::Range(0.0, 1.0).description(""));
+      ->check(number(0, 1));
   command->add_option("--crowd", args->crowd, "coco: crowd boxes count as positive (default), or ignore them")
       ->type_name("MODE")
       ->check(one_of({"positive", "ignore"}));
@@ -280,24 +310,23 @@ void add_eval_command(CLI::App& app, Action& action) {
           "--devkit", args->devkit,
           "imagenet: ILSVRC's development kit, or its meta.mat or map_clsloc.txt, for ground truth in "
           "ILSVRC's own class numbers")
-      ->type_name("PATH");
-  command
-      ->add_option("--logits", args->logits,
-                   "Write all logits as a NumPy array of float32 [pictures, classes]")
-      ->type_name("OUT.npy");
-  command
-      ->add_option(
-          "--expect-logits", args->expect_logits,
-          "Compare with such an array: status 1 unless every logit is within the tolerance and every "
-          "picture's best class is the same")
-      ->type_name("FILE.npy");
+      ->type_name("PATH")
+      ->check(not_empty());
+  add_output_option(*command, "--logits", args->logits, "OUT.npy",
+                    "Write all logits as a NumPy array of float32 [pictures, classes]");
+  auto* expected = command->add_option(
+      "--expect-logits", args->expect_logits,
+      "Compare with such an array: status 1 unless every logit is within the tolerance and every "
+      "picture's best class is the same");
+  expected->type_name("FILE.npy")->check(not_empty());
   command
       ->add_option("--tolerance", args->tolerance,
                    "Largest difference that --expect-logits allows (default 1e-4)")
       ->type_name("X")
-      ->check(CLI::NonNegativeNumber.description(""));
-  command->add_option("--html", args->html, "Write a report as one self-contained page")
-      ->type_name("REPORT.html");
+      ->check(number(0))
+      ->needs(expected);
+  add_output_option(*command, "--html", args->html, "REPORT.html",
+                    "Write a report as one self-contained page");
   command->add_flag("--json", args->json, "One JSON object");
   add_compute_options(*command, args->compute);
   add_decode_options(*command, args->decode, ExifOrientation::ignore);

@@ -3,8 +3,10 @@
 #include "command.hpp"
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "interrupt.hpp"
 #include "open_model.hpp"
 #include "output.hpp"
+#include "output_paths.hpp"
 #include "preprocess_options.hpp"
 #include "terminal.hpp"
 
@@ -40,14 +42,17 @@ std::string format_by_name(const std::filesystem::path& out) {
 int run_export(const ExportArguments& args) {
   const std::filesystem::path out = args.out;
   const ModelFormat format = parse_model_format(args.format.empty() ? format_by_name(out) : args.format);
+  if (format != ModelFormat::manifest) require_writable({{"--out", args.out}});
   Model model = open_model(args.model);
   apply(args.preprocess, model);
-  save_model(model, out, format,
-             [](const std::string& name, const Shape& shape, const std::filesystem::path& file) {
-               print("saved: {}  {} -> {}\n", name, shape.to_string(), file.native());
-             });
+  catch_interrupts();  // from here on Ctrl-C waits for the whole model
+  SaveObserver tell = [](const std::string& name, const Shape& shape, const std::filesystem::path& file) {
+    print("saved: {}  {} -> {}\n", name, shape.to_string(), printable(file.native()));
+  };
+  save_model(model, out, format, quiet() ? SaveObserver() : tell);
+  if (quiet()) return kAllDone;
   const std::filesystem::path complete = format == ModelFormat::manifest ? out / "manifest.json" : out;
-  print("Export complete -> {}\n", complete.native());
+  print("Export complete -> {}\n", printable(complete.native()));
   return kAllDone;
 }
 
@@ -56,7 +61,7 @@ int run_export(const ExportArguments& args) {
 void add_export_command(CLI::App& app, Action& action) {
   auto args = std::make_shared<ExportArguments>();
   CLI::App* command = add_command(app, "export", "Write a model in another format",
-                                  "  resnet export resnet18.pth --out exports/resnet18\n"
+                                  "  resnet export resnet18.pth --out resnet18-manifest\n"
                                   "  resnet export resnet18.pth --out resnet18.safetensors\n"
                                   "  resnet export birds.pth --labels birds.txt --head sigmoid \\\n"
                                   "      --out birds.safetensors\n");
@@ -64,8 +69,7 @@ void add_export_command(CLI::App& app, Action& action) {
       ->add_option("MODEL", args->model.model,
                    "Model file or folder, or a name to be found (see `resnet doctor`)")
       ->required();
-  command->add_option("--out,-o", args->out, "File or, for a manifest, folder to write")
-      ->type_name("PATH")
+  add_output_option(*command, "--out,-o", args->out, "PATH", "File or, for a manifest, folder to write")
       ->required();
   command
       ->add_option(

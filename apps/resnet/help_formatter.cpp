@@ -18,8 +18,8 @@ std::string paragraph(const std::string& text) {
 std::string entry(const std::string& name, const std::string& description) {
   std::string text = "  " + name;
   const std::string indent(kDescriptionColumn, ' ');
-  text += text.size() + 2 > kDescriptionColumn ? "\n" + indent
-                                               : std::string(kDescriptionColumn - text.size(), ' ');
+  const std::size_t width = characters(text);
+  text += width + 2 > kDescriptionColumn ? "\n" + indent : std::string(kDescriptionColumn - width, ' ');
   bool first = true;
   for (const std::string& line : wrap(description, kColumns - kDescriptionColumn)) {
     if (!first) text += indent;

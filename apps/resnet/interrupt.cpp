@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include <resnet/error.hpp>
+
 namespace resnet::cli {
 namespace {
 
@@ -16,7 +18,14 @@ const std::atomic<bool>& catch_interrupts() {
   action.sa_flags = static_cast<int>(SA_RESETHAND);  // no SA_RESTART: a read from standard input must return
   sigemptyset(&action.sa_mask);
   for (const int signal : {SIGINT, SIGTERM}) sigaction(signal, &action, nullptr);
+  struct sigaction hangup {};
+  sigaction(SIGHUP, nullptr, &hangup);
+  if (hangup.sa_handler == SIG_DFL) sigaction(SIGHUP, &action, nullptr);
   return g_interrupted;
+}
+
+void stop_if_interrupted() {
+  if (g_interrupted) throw Error(ErrorCode::cancelled, "interrupted; nothing was written");
 }
 
 }  // namespace resnet::cli

@@ -72,8 +72,12 @@ int sum_up(const PhotoPipelineStats& stats, const PhotoArguments& photos) {
     return kSomeFailed;
   }
   if (stats.delivered == 0) {
-    const std::string where =
-        photos.paths.size() == 1 ? " in " + printable(photos.paths.front()) : std::string();
+    if (photos.paths.empty()) {
+      report_error("no photos are named in " +
+                   (photos.images_from == "-" ? "standard input" : printable(photos.images_from)));
+      return kSomeFailed;
+    }
+    const std::string where = photos.paths.size() == 1 ? " in " + printable(photos.paths.front()) : "";
     report_error("no photos found" + where +
                  (photos.recursive ? "" : " (folders inside folders are read with -r)"));
     return kSomeFailed;
@@ -88,9 +92,7 @@ int sum_up(const PhotoPipelineStats& stats, const PhotoArguments& photos) {
 }  // namespace
 
 int run_photos(const PhotoRun& run) {
-  if (run.photos.paths.empty() && run.photos.images_from.empty()) {
-    throw UsageError("no photos given: name files or folders");
-  }
+  require_photos(run.photos);
   const std::atomic<bool>& interrupted = catch_interrupts();
   const ThreadShare share =
       share_threads(resolve_thread_count(run.compute.threads), expected_photos(run.photos));

@@ -46,15 +46,18 @@ void add_preprocess_options(CLI::App& command, PreprocessArguments& args) {
   add("--crop", args.crop, "N|HxW|none", "Centre crop after the resize");
   add("--interpolation", args.interpolation, "I", "bilinear or bicubic")
       ->check(one_of({"bilinear", "bicubic"}));
-  add("--mean", args.mean, "R,G,B", "Subtracted from the pixels (0 to 1)")->delimiter(',')->expected(3);
-  add("--std", args.std, "R,G,B", "Then divided by")->delimiter(',')->expected(3);
+  add("--mean", args.mean, "R,G,B", "Subtracted from the pixels (0 to 1)")
+      ->delimiter(',')
+      ->expected(3)
+      ->check(number(-1000, 1000));
+  add("--std", args.std, "R,G,B", "Then divided by")->delimiter(',')->expected(3)->check(number(0, 1000));
   command.add_option("--head", args.head, "softmax (one label a photo) or sigmoid (any number)")
       ->type_name("KIND")
       ->check(one_of({"softmax", "sigmoid"}))
       ->group(kHeadGroup);
   command.add_option("--threshold", args.threshold, "Probability from which a sigmoid head reports a class")
       ->type_name("T")
-      ->check(CLI::Range(0.0, 1.0).description(""))
+      ->check(number(0, 1))
       ->group(kHeadGroup);
 }
 

@@ -4,10 +4,12 @@
 #include "common_options.hpp"
 #include "core/atomic_file.hpp"
 #include "eval/evaluate.hpp"
+#include "interrupt.hpp"
 #include "json_output.hpp"
 #include "model_text.hpp"
 #include "open_model.hpp"
 #include "output.hpp"
+#include "output_paths.hpp"
 #include "pipeline/photo_list.hpp"
 #include "progress.hpp"
 #include "quant/html_report.hpp"
@@ -15,10 +17,13 @@
 #include "terminal.hpp"
 #include "text.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 
 #include <resnet/error.hpp>
+#include <resnet/image.hpp>
 #include <resnet/preprocess.hpp>
 
 namespace resnet::cli {
@@ -42,27 +47,95 @@ struct QuantizeArguments {
   DecodeArguments decode;
 };
 
-// Photos of a folder, or those that a list names, evenly spread over all there are.
-std::vector<fs::path> calibration_photos(const QuantizeArguments& args) {
-  PhotoListOptions options;
-  options.recursive = true;
-  std::vector<fs::path> paths;
-  if (fs::is_directory(args.calibrate)) {
-    paths = {args.calibrate};
-  } else {
-    options.images_from = args.calibrate;
+// The photos that calibrate. One that cannot be read is named, counted and left out; the others do.
+class CalibrationPhotos {
+ public:
+  // Lists them: those of a folder, or those that a list names, evenly spread over all there are.
+  explicit CalibrationPhotos(const QuantizeArguments& args) : args_(args) {
+    PhotoListOptions options;
+    options.recursive = true;
+    std::vector<fs::path> paths;
+    if (fs::is_directory(args.calibrate) || has_image_extension(args.calibrate)) {
+      paths = {args.calibrate};
+    } else {
+      options.images_from = args.calibrate;
+    }
+    std::vector<fs::path> all;
+    PhotoList list(paths, options);
+    while (auto item = list.next()) {
+      if (item->error) {
+        leave_out(*item->error);
+      } else {
+        all.push_back(item->path);
+      }
+    }
+    const auto wanted = std::min(all.size(), static_cast<std::size_t>(args.images));
+    for (std::size_t i = 0; i < wanted; ++i) photos_.push_back(all[i * all.size() / wanted]);
+    require_some();
+    const auto there = [](const fs::path& photo) {
+      std::error_code ignored;
+      return fs::exists(photo, ignored);
+    };
+    if (std::none_of(photos_.begin(), photos_.end(), there)) {
+      throw Error(ErrorCode::not_found, fmt::format("{}: no such photo, nor is another of {} there",
+                                                    photos_.front().string(), args.calibrate));
+    }
   }
-  std::vector<fs::path> all;
-  PhotoList list(paths, options);
-  while (auto item = list.next()) {
-    if (item->error) throw Error(item->error->code(), item->error->what());
-    all.push_back(item->path);
+
+  // One pass over the network's inputs; later passes are over the same photos as the first.
+  template <class Visit>
+  void pass(const Preprocess& preprocess, Progress& progress, const Visit& visit) {
+    std::vector<float> input;
+    std::vector<fs::path> read;
+    for (const fs::path& photo : photos_) {
+      stop_if_interrupted();
+      progress.advance();
+      std::optional<ImageWindow> window;
+      try {
+        window = load_window(photo, preprocess, args_.decode.options());
+      } catch (const Error& error) {
+        if (passes_ > 0) throw;
+        leave_out(error);
+        continue;
+      }
+      const Size size = preprocessed_size(preprocess, window->full);
+      input.resize(static_cast<std::size_t>(3) * size.height * size.width);
+      preprocess_image(*window, preprocess, input.data());
+      visit(input, Shape{1, 3, size.height, size.width});
+      read.push_back(photo);
+    }
+    photos_ = std::move(read);
+    ++passes_;
+    require_some();
   }
-  if (all.empty()) throw Error(ErrorCode::not_found, args.calibrate + ": no photos to calibrate with");
-  const auto wanted = std::min(all.size(), static_cast<std::size_t>(args.images));
-  std::vector<fs::path> chosen;
-  for (std::size_t i = 0; i < wanted; ++i) chosen.push_back(all[i * all.size() / wanted]);
-  return chosen;
+
+  std::size_t used() const { return photos_.size(); }
+  std::size_t left_out() const { return left_out_; }
+
+ private:
+  void leave_out(const Error& error) {
+    report_error(printable(error.what()));
+    ++left_out_;
+  }
+  void require_some() const {
+    if (photos_.empty()) throw Error(ErrorCode::not_found, args_.calibrate + ": no photos to calibrate with");
+  }
+
+  const QuantizeArguments& args_;
+  std::vector<fs::path> photos_;
+  std::size_t left_out_ = 0;
+  int passes_ = 0;
+};
+
+// The pictures of --gate, none where it is not asked for.
+std::optional<eval::Dataset> gate_pictures(const Model& model, const QuantizeArguments& args) {
+  if (args.gate < 0) return std::nullopt;
+  eval::DatasetOptions options;
+  options.classes = model.architecture.classes();
+  options.labels = model.labels;
+  eval::Dataset dataset = eval::read_dataset(args.data, options);
+  eval::require_pictures(dataset);
+  return dataset;
 }
 
 // Top-1 or mAP over the data set, in points.
@@ -72,23 +145,21 @@ double figure_of(const Model& model, const eval::Dataset& dataset, const Quantiz
   eval::EvaluateOptions options;
   options.session.threads = args.threads;
   options.decode = args.decode.options();
+  options.cancel = &catch_interrupts();
   options.on_picture = [&](std::size_t, std::span<const float>, const Error* error) {
-    if (error != nullptr) report_error(error->what());
+    if (error != nullptr) report_error(printable(error->what()));
     progress.advance();
   };
   const eval::Evaluation evaluation = eval::evaluate(model, dataset, options);
+  stop_if_interrupted();
   if (evaluation.images == 0)
     throw Error(ErrorCode::not_found, args.data + ": none of its pictures could be read");
   return 100 * (evaluation.classification ? evaluation.classification->top1() : evaluation.multilabel->map);
 }
 
-// Whether the int8 model keeps within --gate, or no gate is asked for.
-bool passes_gate(const Model& model, const Model& quantized, const QuantizeArguments& args) {
-  if (args.gate < 0) return true;
-  eval::DatasetOptions options;
-  options.classes = model.architecture.classes();
-  options.labels = model.labels;
-  const eval::Dataset dataset = eval::read_dataset(args.data, options);
+// Whether the int8 model keeps within --gate.
+bool passes_gate(const Model& model, const Model& quantized, const eval::Dataset& dataset,
+                 const QuantizeArguments& args) {
   const double before = figure_of(model, dataset, args), after = figure_of(quantized, dataset, args);
   const char* name = dataset.targets == eval::Targets::single_label ? "top-1" : "mAP";
   const bool ok = before - after <= args.gate;
@@ -134,30 +205,30 @@ void write_report(const QuantizeArguments& args, const Model& model, std::size_t
 
 int run_quantize(const QuantizeArguments& args) {
   if ((args.gate >= 0) != !args.data.empty()) throw UsageError("--gate and --data go together");
+  const fs::path ending = fs::path(args.out).extension();
+  if (ending == ".pth" || ending == ".pt") {
+    throw UsageError("a .pth holds no model in int8: give --out a name that ends in .safetensors");
+  }
+  require_writable({{"--out", args.out}, {"--html", args.html}});
   const Model model = open_model(args.model);
-  const std::vector<fs::path> photos = calibration_photos(args);
+  const std::optional<eval::Dataset> gate = gate_pictures(model, args);
+  CalibrationPhotos photos(args);
+  catch_interrupts();
   quant::QuantizeOptions options;
   options.range = quant::parse_range_method(args.range);
   options.threads = args.threads;
   options.weight_bits = args.weight_bits;
   options.keep = args.keep;
-  constexpr int kPasses = 2;
-  Progress progress("calibrating", "photos", static_cast<std::int64_t>(photos.size()) * kPasses);
-  const auto data = [&](const std::function<void(std::span<const float>, const Shape&)>& visit) {
-    std::vector<float> input;
-    for (const fs::path& photo : photos) {
-      const ImageWindow window = load_window(photo, model.preprocess, args.decode.options());
-      const Size size = preprocessed_size(model.preprocess, window.full);
-      input.resize(static_cast<std::size_t>(3) * size.height * size.width);
-      preprocess_image(window, model.preprocess, input.data());
-      visit(input, Shape{1, 3, size.height, size.width});
-      progress.advance();
-    }
-  };
-  const quant::QuantizedNetwork network = quant::quantize(model, data, options);
-  if (!passes_gate(model, network.model, args)) return kSomeFailed;
+  const quant::QuantizedNetwork network = [&] {
+    constexpr int kPasses = 2;
+    Progress progress("calibrating", "photos", static_cast<std::int64_t>(photos.used()) * kPasses);
+    return quant::quantize(
+        model, [&](const auto& visit) { photos.pass(model.preprocess, progress, visit); }, options);
+  }();
+  if (gate && !passes_gate(model, network.model, *gate, args)) return kSomeFailed;
+  stop_if_interrupted();
   save_model(network.model, args.out, ModelFormat::safetensors);
-  if (!args.html.empty()) write_report(args, model, photos.size(), network);
+  if (!args.html.empty()) write_report(args, model, photos.used(), network);
   if (args.json) {
     for (const quant::LayerReport& layer : network.layers) {
       Json object;
@@ -171,10 +242,15 @@ int run_quantize(const QuantizeArguments& args) {
     }
   } else {
     print_layers(network.layers);
-    print("\nQuantised with {} photos -> {} ({})\n", photos.size(), args.out,
-          human_bytes(fs::file_size(args.out)));
+    if (!quiet()) {
+      print("\nQuantised with {} photos -> {} ({})\n", photos.used(), printable(args.out),
+            human_bytes(fs::file_size(args.out)));
+    }
   }
-  return kAllDone;
+  if (photos.left_out() == 0) return kAllDone;
+  report_error(fmt::format("{} of {} photos failed; the model is calibrated without them", photos.left_out(),
+                           photos.left_out() + photos.used()));
+  return kSomeFailed;
 }
 
 }  // namespace
@@ -200,9 +276,8 @@ void add_quantize_command(CLI::App& app, Action& action) {
   command
       ->add_option("--images", args->images, "Photos to calibrate with, spread evenly over all; default: 64")
       ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000).description(""));
-  command->add_option("--out,-o", args->out, "The int8 model to write (.safetensors)")
-      ->type_name("M8")
+      ->check(whole_number(1, 1'000'000));
+  add_output_option(*command, "--out,-o", args->out, "M8", "The int8 model to write (.safetensors)")
       ->required();
   command
       ->add_option(
@@ -217,7 +292,7 @@ void add_quantize_command(CLI::App& app, Action& action) {
           "8 (default), 4 or 2: of the weights of all layers but conv1 and fc. Fewer make a smaller file and "
           "a less accurate network; it computes as with 8")
       ->type_name("B")
-      ->check(CLI::IsMember({8, 4, 2}).description(""));
+      ->check(one_of({"8", "4", "2"}));
   command
       ->add_option(
           "--keep", args->keep,
@@ -229,14 +304,14 @@ void add_quantize_command(CLI::App& app, Action& action) {
       ->add_option("--gate", args->gate,
                    "Fail, and write nothing, where top-1 or mAP over --data falls by more than P points")
       ->type_name("P")
-      ->check(CLI::Range(0.0, 100.0).description(""));
+      ->check(number(0, 100));
   command->add_option("--data", args->data, "Labelled pictures for --gate, as `resnet eval` takes them")
       ->type_name("SPEC");
-  command->add_option("--html", args->html, "Write what it did to each layer as one self-contained page")
-      ->type_name("REPORT.html");
+  add_output_option(*command, "--html", args->html, "REPORT.html",
+                    "Write what it did to each layer as one self-contained page");
   command->add_option("--threads", args->threads, "Threads; default: $RESNET_THREADS, or what there is")
       ->type_name("N")
-      ->check(CLI::Range(1, 1024).description(""));
+      ->check(whole_number(1, 1024));
   command->add_flag("--json", args->json, "One JSON object a layer");
   add_labels_option(*command, args->model);
   add_decode_options(*command, args->decode, ExifOrientation::ignore);

@@ -6,6 +6,7 @@
 #include "output/contact_sheet.hpp"
 #include "output/tag_store.hpp"
 #include "output/thumbnail.hpp"
+#include "output_paths.hpp"
 #include "photo_run.hpp"
 #include "tag_options.hpp"
 #include "tag_printer.hpp"
@@ -183,12 +184,17 @@ int run_tag(const TagArguments& args) {
   if (args.dry_run && args.xmp.empty() && !args.xmp_remove) {
     throw UsageError("--dry-run goes with --xmp or --xmp-remove: it tells what they would change");
   }
+  if (!args.xmp_parent.empty() && args.xmp.empty()) {
+    throw UsageError("--xmp-parent goes with --xmp: it tells under which keyword the tags are put");
+  }
   if (args.xmp_remove) {
     if (!args.html.empty() || args.json || args.csv) {
       throw UsageError("--xmp-remove makes no tags: leave out --html, --json and --csv");
     }
     return run_xmp_remove(args);
   }
+  require_photos(args.photos);
+  require_writable({{"--html", args.html}});
   const Model model = open_tag_model(args.model);
   return Tagger(args, model).run();
 }
@@ -196,11 +202,9 @@ int run_tag(const TagArguments& args) {
 void add_output_options(CLI::App& command, TagArguments& args) {
   command.add_flag("--json", args.json, "One JSON object a photo and line");
   command.add_flag("--csv", args.csv, "A table: path, rank, index, label, score");
-  command
-      .add_option(
-          "--html", args.html,
-          "Also write a web page of thumbnails with tags to search and filter by: one file, no network")
-      ->type_name("REPORT.html");
+  add_output_option(
+      command, "--html", args.html, "REPORT.html",
+      "Also write a web page of thumbnails with tags to search and filter by: one file, no network");
   const char* group = "XMP keywords (dc:subject and lr:hierarchicalSubject)";
   command
       .add_option(
@@ -226,30 +230,35 @@ void add_output_options(CLI::App& command, TagArguments& args) {
 
 void add_tag_command(CLI::App& app, Action& action) {
   auto args = std::make_shared<TagArguments>();
-  CLI::App* command = add_command(app, "tag", "Tag photos and folders of photos",
-                                  "  resnet tag -r Pictures --model resnet50.pth\n"
-                                  "  resnet tag -r Pictures --html report.html --xmp sidecar\n"
-                                  "  resnet tag holiday.jpg --top 3 --json\n"
-                                  "  resnet tag -r Pictures --xmp-remove --dry-run\n"
-                                  "A photo that is unchanged (path, size, time of modification) since an\n"
-                                  "earlier run with the same model and options is not computed again; its\n"
-                                  "tags come from ~/.cache/resnet/tags ($XDG_CACHE_HOME/resnet/tags).\n");
+  CLI::App* command =
+      add_command(app, "tag", "Tag photos and folders of photos",
+                  "  resnet tag -m resnet50.pth -r Pictures\n"
+                  "  resnet tag -m resnet50.pth -r Pictures --html report.html --xmp sidecar\n"
+                  "  resnet tag -m resnet50.pth holiday.jpg --top 3 --json\n"
+                  "  resnet tag -r Pictures --xmp-remove --dry-run\n"
+                  "A photo that is unchanged (path, size, time of modification) since an\n"
+                  "earlier run with the same model and options is not computed again; its\n"
+                  "tags come from ~/.cache/resnet/tags ($XDG_CACHE_HOME/resnet/tags).\n");
   add_photo_options(*command, args->photos);
   command
       ->add_option("--threshold", args->threshold,
                    "Least score of a tag (default: the model's own; none for a one-label model)")
       ->type_name("T")
-      ->check(CLI::Range(0.0, 1.0).description(""));
+      ->check(number(0, 1));
   command
       ->add_option(
           "--top", args->top,
           "The K best tags of each photo (default: those over the threshold; 5 for a one-label model)")
       ->type_name("K")
-      ->check(CLI::Range(1, 1000000).description(""));
+      ->check(whole_number(1, 1000000));
   add_output_options(*command, *args);
   command->add_flag("--force", args->force, "Redo photos that an earlier run has done");
   command->add_flag("--no-cache", args->no_cache, "Neither use nor keep what earlier runs found out");
   add_model_options(*command, args->model, false);
+  command->get_option("--model")->description(
+      "Model file or folder, or a name to be found (see `resnet doctor`); default: the model named tagger, "
+      "where "
+      "there is one");
   add_decode_options(*command, args->decode, ExifOrientation::apply);
   add_compute_options(*command, args->compute);
   add_general_options(*command);

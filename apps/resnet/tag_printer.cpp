@@ -12,11 +12,6 @@ namespace {
 // Paths longer than this do not push the tags of all others to the right.
 constexpr std::size_t kWidestPath = 60;
 
-std::size_t characters(const std::string& text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
-}
-
 // A line as RFC 4180 ends it.
 std::string csv_record(const std::vector<std::string>& fields) {
   std::string line = csv_line(fields);

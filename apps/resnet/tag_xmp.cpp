@@ -112,9 +112,7 @@ void TagXmp::report_counts() const {
 }
 
 int run_xmp_remove(const TagArguments& args) {
-  if (args.photos.paths.empty() && args.photos.images_from.empty()) {
-    throw UsageError("no photos given: name files or folders");
-  }
+  require_photos(args.photos);
   TagXmp xmp(args, "");
   const std::atomic<bool>& interrupted = catch_interrupts();
   PhotoList list(

@@ -55,6 +55,10 @@ void set_verbosity(Verbosity verbosity) {
   g_verbosity = verbosity;
 }
 
+bool quiet() {
+  return g_verbosity == Verbosity::quiet;
+}
+
 void install_log_output() {
   set_log_callback([](LogLevel level, std::string_view message) {
     switch (level) {

@@ -13,6 +13,8 @@ namespace resnet::cli {
 // --quiet drops notes and the status line; --verbose lets the library's debug messages through.
 enum class Verbosity { quiet, normal, verbose };
 void set_verbosity(Verbosity verbosity);
+// --quiet: a command whose result is a file says nothing on success, not on standard output either.
+bool quiet();
 
 // Sends the library's log to standard error: warnings always, debug messages with --verbose.
 void install_log_output();

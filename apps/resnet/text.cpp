@@ -8,11 +8,6 @@
 namespace resnet::cli {
 namespace {
 
-std::size_t characters(std::string_view text) {
-  return static_cast<std::size_t>(std::count_if(
-      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
-}
-
 // Bytes of the UTF-8 character at the start of `text`, 0 where it is none. See table 3-7 of the Unicode
 // standard: only the second byte's range depends on the first.
 std::size_t utf8_length(std::string_view text) {
@@ -31,6 +26,11 @@ std::size_t utf8_length(std::string_view text) {
 }
 
 }  // namespace
+
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {

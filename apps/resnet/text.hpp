@@ -12,6 +12,9 @@ namespace resnet::cli {
 // True where `text` is well-formed UTF-8 (no overlong forms, no surrogates).
 bool is_utf8(std::string_view text);
 
+// Characters of UTF-8 in `text`: how many columns it takes.
+std::size_t characters(std::string_view text);
+
 // 1234567 → "1,234,567".
 std::string grouped(std::int64_t value);
 

@@ -5,6 +5,7 @@
 #include "core/atomic_file.hpp"
 #include "open_model.hpp"
 #include "output.hpp"
+#include "output_paths.hpp"
 #include "terminal.hpp"
 #include "verify/checkpoints.hpp"
 #include "verify/dump.hpp"
@@ -58,7 +59,7 @@ void print_result(const VerifyArguments& args, const Session& session,
 int conclude(const VerifyArguments& args, bool ok, const std::string& text) {
   const std::string line = fmt::format("[{}] {} {}\n", ok ? "OK" : "FAIL", name_of_check(args), text);
   if (args.json) {
-    write_hint(line.substr(0, line.size() - 1));
+    (ok ? write_note : write_hint)(line.substr(0, line.size() - 1));
   } else {
     write_output(line);
   }
@@ -214,6 +215,12 @@ int run_verify(const VerifyArguments& args) {
   if (!args.input.empty() && args.expect.empty() && args.dump.empty()) {
     throw UsageError("--input needs --expect F.bin to compare with, or --dump DIR to write to");
   }
+  std::error_code ignored;
+  if (!args.dump.empty() && fs::equivalent(args.dump, args.reference, ignored)) {
+    throw UsageError("--dump would overwrite what --reference names: give another folder");
+  }
+  require_writable({{"--html", args.html}});
+  require_writable_folder("--dump", args.dump);
   const Model model = open_model(args.model);
   return args.input.empty() ? verify_against_reference(args, model) : verify_single_tensors(args, model);
 }
@@ -246,16 +253,16 @@ void add_verify_command(CLI::App& app, Action& action) {
   input->type_name("F.bin")->excludes(reference);
   command->add_option("--expect", args->expect, "What the modules should make of --input")
       ->type_name("F.bin")
+      ->check(not_empty())
       ->needs(input);
   command->add_option("--shape", args->shape, "Shape of --input; default: the model's own input size")
       ->type_name("N C H W")
       ->expected(4)
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(whole_number(1))
       ->needs(input);
-  command->add_option("--dump", args->dump, "Write our module outputs to DIR, named as the reference's")
-      ->type_name("DIR");
-  command->add_option("--html", args->html, "Write the report as a page")
-      ->type_name("FILE")
+  add_output_option(*command, "--dump", args->dump, "DIR",
+                    "Write our module outputs to DIR, named as the reference's");
+  add_output_option(*command, "--html", args->html, "REPORT.html", "Write the report as a page")
       ->needs(reference);
   command->add_flag("--json", args->json, "One JSON object a module");
   add_compute_options(*command, args->compute);

@@ -18,16 +18,43 @@ constexpr int kNameTries = 100;
 
 std::atomic<unsigned> next_suffix{0};
 
+void require_replaceable(const std::filesystem::path& path) {
+  if (path.empty()) throw Error(ErrorCode::io, "the name of the file to write is empty");
+  struct stat there {};
+  if (::stat(path.c_str(), &there) != 0 || S_ISREG(there.st_mode)) return;
+  throw Error(ErrorCode::io, path.string() +
+                                 (S_ISDIR(there.st_mode) ? ": is a folder" : ": is no ordinary file") +
+                                 "; give the name of a file");
+}
+
 }  // namespace
 
+void throw_cannot_create(const std::filesystem::path& path, int reason) {
+  const std::filesystem::path parent = path.parent_path();
+  std::string why = std::strerror(reason);
+  std::error_code ignored;
+  if (reason == ENOENT && !parent.empty() && !std::filesystem::exists(parent, ignored)) {
+    why = "there is no folder " + parent.string() + "; make it first";
+  } else if (reason == ENOTDIR) {
+    why = parent.string() + " is no folder";
+  } else if (reason == EACCES || reason == EPERM || reason == EROFS) {
+    why += "; choose a folder that you may write to";
+  }
+  throw Error(ErrorCode::io, path.string() + ": cannot be created: " + why);
+}
+
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
+  require_replaceable(path_);
   for (int i = 0; i < kNameTries && fd_ < 0; ++i) {
     temporary_ = path_;
     temporary_ += ".tmp-" + std::to_string(getpid()) + "-" + std::to_string(next_suffix++);
     fd_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd_ < 0 && errno != EEXIST) break;
   }
-  if (fd_ < 0) fail("cannot be created");
+  if (fd_ >= 0) return;
+  const int reason = errno;
+  temporary_.clear();
+  throw_cannot_create(path_, reason);
 }
 
 AtomicFile::~AtomicFile() {

@@ -12,7 +12,8 @@ namespace resnet {
 
 class AtomicFile {
  public:
-  // Creates the temporary file. Throws Error{io} naming `path` and the system's reason.
+  // Creates the temporary file. Throws Error{io} naming `path` and what to do: where it cannot be created,
+  // and where `path` is a folder, a device or a pipe, which the rename would fail on or take the place of.
   explicit AtomicFile(std::filesystem::path path);
   ~AtomicFile();  // removes the temporary file unless commit() succeeded
   AtomicFile(const AtomicFile&) = delete;
@@ -32,6 +33,9 @@ class AtomicFile {
   int fd_ = -1;
   std::string buffer_;
 };
+
+// Throws the Error{io} for "a file or folder at `path` cannot be created", by the system's reason (an errno).
+[[noreturn]] void throw_cannot_create(const std::filesystem::path& path, int reason);
 
 // The whole of `text` to `path`, atomically.
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);

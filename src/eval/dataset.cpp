@@ -41,7 +41,8 @@ void require_directory(const fs::path& directory) {
     throw Error(ErrorCode::not_found, fmt::format("{}: no such folder of pictures", directory.string()));
   }
   if (!fs::is_directory(directory, ignored)) {
-    throw Error(ErrorCode::invalid_argument, fmt::format("{}: is not a folder", directory.string()));
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("{}: is not a folder; give {}", directory.string(), kForms));
   }
 }
 
@@ -51,7 +52,7 @@ Dataset read_imagenet(const Parts& parts, const DatasetOptions& options) {
                                             : read_imagenet_csv(parts.file, parts.directory, options);
   }
   bool folders = false;
-  for (const fs::directory_entry& entry : fs::directory_iterator(parts.directory)) {
+  for (const fs::directory_entry& entry : entries_of(parts.directory)) {
     if (flat_validation_number(entry.path()) > 0) return read_imagenet_flat({}, parts.directory, options);
     folders = folders || entry.is_directory();
   }
@@ -74,6 +75,9 @@ Dataset read_dataset(std::string_view spec, const DatasetOptions& options) {
     throw Error(ErrorCode::invalid_argument, fmt::format("'{}' is no data set: give {}", spec, kForms));
   }
   const Parts parts = split(spec.substr(colon + 1));
+  if (parts.directory.empty()) {
+    throw Error(ErrorCode::invalid_argument, fmt::format("'{}' names no folder: give {}", spec, kForms));
+  }
   if (kind == "coco" && parts.file.empty()) {
     throw Error(ErrorCode::invalid_argument, fmt::format("'{}': give coco:ANN.json,DIR", spec));
   }
@@ -97,11 +101,38 @@ std::vector<std::uint8_t> target_matrix(const Dataset& dataset) {
   return matrix;
 }
 
+void require_pictures(const Dataset& dataset) {
+  std::error_code reason;
+  for (const fs::path& image : dataset.images) {
+    std::error_code error;
+    if (fs::exists(image, error)) return;
+    if (&image == &dataset.images.front()) reason = error;
+  }
+  if (dataset.images.empty()) return;
+  throw Error(ErrorCode::not_found,
+              fmt::format("{}: {}; none of the data set's pictures is there ({}): is the folder right?",
+                          dataset.images.front().string(),
+                          reason ? reason.message() : std::string("no such picture"), dataset.size()));
+}
+
 void truncate(Dataset& dataset, std::size_t count) {
   if (count >= dataset.size()) return;
   dataset.images.resize(count);
   if (!dataset.labels.empty()) dataset.labels.resize(count);
   if (!dataset.label_sets.empty()) dataset.label_sets.resize(count);
+}
+
+std::vector<fs::directory_entry> entries_of(const fs::path& directory) {
+  std::vector<fs::directory_entry> entries;
+  std::error_code error;
+  for (fs::directory_iterator next(directory, error), end; !error && next != end; next.increment(error)) {
+    entries.push_back(*next);
+  }
+  if (error) {
+    throw Error(ErrorCode::io,
+                fmt::format("{}: the folder cannot be read: {}", directory.string(), error.message()));
+  }
+  return entries;
 }
 
 fs::path picture_path(const fs::path& directory, const std::string& name, const std::string& where) {

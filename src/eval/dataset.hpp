@@ -65,6 +65,11 @@ Dataset read_coco(const std::filesystem::path& annotations, const std::filesyste
 // Targets as the metrics take them: [size, classes], 1 where a picture has the class.
 std::vector<std::uint8_t> target_matrix(const Dataset& dataset);
 
+// Throws Error{not_found}, naming the first, where not one of the pictures is there: then the folder is the
+// wrong one, and work on it would fail at every picture. Single ones that are missing are for evaluate() to
+// report.
+void require_pictures(const Dataset& dataset);
+
 // Keeps the first `count` pictures.
 void truncate(Dataset& dataset, std::size_t count);
 

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 namespace resnet::eval {
 
@@ -10,6 +11,9 @@ namespace resnet::eval {
 // the place in the list, for messages.
 std::filesystem::path picture_path(const std::filesystem::path& directory, const std::string& name,
                                    const std::string& where);
+
+// What lies in a folder, in no order. Throws Error{io}, naming it, where it cannot be read.
+std::vector<std::filesystem::directory_entry> entries_of(const std::filesystem::path& directory);
 
 // 17 for "ILSVRC2012_val_00000017.JPEG"; 0 for any other name.
 int flat_validation_number(const std::filesystem::path& path);

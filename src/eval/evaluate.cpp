@@ -27,7 +27,8 @@ class Collector {
     std::optional<Error> error = result.item.error;
     if (!error &&
         std::any_of(result.output.begin(), result.output.end(), [](float v) { return std::isnan(v); })) {
-      error = Error(ErrorCode::bad_format, "the network gives NaN: are the weights damaged?");
+      error = Error(ErrorCode::bad_format,
+                    result.item.path.string() + ": the network gives NaN: are the weights damaged?");
     }
     if (error) {
       ++evaluation_.failed;
@@ -96,6 +97,7 @@ Evaluation evaluate(const Model& model, const Dataset& dataset, const EvaluateOp
   pipeline.outputs = static_cast<std::size_t>(classes);
   pipeline.decode = options.decode;
   pipeline.preprocess = model.preprocess;
+  pipeline.cancel = options.cancel;
   std::size_t next = 0;
   const auto source = [&]() -> std::optional<PhotoItem> {
     if (next == dataset.size()) return std::nullopt;
@@ -107,11 +109,12 @@ Evaluation evaluate(const Model& model, const Dataset& dataset, const EvaluateOp
     session.run(input, shape, output);
   };
   const auto start = std::chrono::steady_clock::now();
-  run_photo_pipeline(
+  const PhotoPipelineStats stats = run_photo_pipeline(
       source, infer, [&](PhotoResult&& result) { collector.take(result); }, pipeline);
   evaluation.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
-  if (dataset.targets == Targets::multi_label) {
+  evaluation.cancelled = stats.cancelled;
+  if (dataset.targets == Targets::multi_label && !stats.cancelled) {
     evaluation.multilabel = multilabel_metrics(evaluation.scores, evaluation.targets, classes,
                                                resolve_thresholds(model.head, options.thresholds));
   }

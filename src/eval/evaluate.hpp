@@ -5,6 +5,7 @@
 #include "eval/dataset.hpp"
 #include "eval/multilabel_metrics.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -26,12 +27,17 @@ struct EvaluateOptions {
   // Called for every picture in the data set's order, from the calling thread. `logits` is empty where
   // the picture failed; then `error` says why.
   std::function<void(std::size_t index, std::span<const float> logits, const Error* error)> on_picture;
+  // Once true no further picture is begun, and `cancelled` says so in the result. May be set by a signal
+  // handler.
+  const std::atomic<bool>* cancel = nullptr;
 };
 
 struct Evaluation {
   std::int64_t images = 0;  // that went into the figures
   std::int64_t failed = 0;  // could not be read or computed, and are left out
   double seconds = 0;       // from the first picture to the last
+  // Pictures are left: the figures are of the first ones only, and multi-label ones are absent.
+  bool cancelled = false;
   // What ran: name of backend and instruction set.
   std::string backend, isa;
   // One of the two, by the data set's kind.

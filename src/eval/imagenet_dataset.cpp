@@ -140,7 +140,7 @@ Dataset read_imagenet_csv(const fs::path& csv, const fs::path& directory, const 
 
 Dataset read_class_folders(const fs::path& directory, const DatasetOptions& options) {
   std::map<int, fs::path> folders;  // by class, so that the order of pictures is fixed
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+  for (const fs::directory_entry& entry : entries_of(directory)) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_directory() || name.starts_with('.')) continue;
     std::optional<int> index = class_by_label(name, options.labels);
@@ -162,7 +162,7 @@ Dataset read_class_folders(const fs::path& directory, const DatasetOptions& opti
   dataset.classes = options.classes;
   for (const auto& [index, folder] : folders) {
     std::set<fs::path> pictures;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    for (const fs::directory_entry& entry : entries_of(folder)) {
       if (!entry.is_directory() && has_image_extension(entry.path())) pictures.insert(entry.path());
     }
     dataset.images.insert(dataset.images.end(), pictures.begin(), pictures.end());

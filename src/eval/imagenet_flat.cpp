@@ -126,7 +126,7 @@ Dataset read_imagenet_flat(const fs::path& truth_file, const fs::path& directory
   const fs::path truth_path = truth_file.empty() ? find_truth(directory) : truth_file;
   const Truth truth = read_truth(truth_path, options.devkit);
   std::map<int, fs::path> pictures;  // by number
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory)) {
+  for (const fs::directory_entry& entry : entries_of(directory)) {
     const int number = flat_validation_number(entry.path());
     if (number > 0 && !pictures.emplace(number, entry.path()).second) {
       throw Error(ErrorCode::bad_format,

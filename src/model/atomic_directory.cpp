@@ -1,5 +1,7 @@
 #include "model/atomic_directory.hpp"
 
+#include "core/atomic_file.hpp"
+
 #include <atomic>
 #include <cerrno>
 #include <cstring>
@@ -36,7 +38,7 @@ AtomicDirectory::AtomicDirectory(const fs::path& path) {
     const bool made = fs::create_directory(temporary_, error);
     if (error) {
       temporary_.clear();
-      fail(path, "cannot be created", error.message());
+      throw_cannot_create(path, error.value());
     }
     if (made) return;  // else the name was taken: try the next
   }

@@ -4,6 +4,7 @@
 #include "verify/tensor_file.hpp"
 
 #include <fstream>
+#include <system_error>
 #include <utility>
 
 #include <fmt/format.h>
@@ -23,13 +24,15 @@ constexpr std::size_t kMaxJsonBytes = 16u << 20;
 json read_json(const fs::path& path) {
   std::error_code error;
   const auto bytes = fs::file_size(path, error);
-  if (error) {
+  if (error == std::errc::no_such_file_or_directory || error == std::errc::not_a_directory) {
     throw Error(ErrorCode::not_found,
                 path.string() + ": not found; tools/make_reference.py makes reference directories");
   }
+  if (error) throw Error(ErrorCode::io, path.string() + ": " + error.message());
   if (bytes > kMaxJsonBytes)
     throw Error(ErrorCode::too_large, path.string() + ": too large for a reference.json");
   std::ifstream in(path, std::ios::binary);
+  if (!in) throw Error(ErrorCode::io, path.string() + ": cannot be opened for reading");
   json value = json::parse(in, nullptr, false);
   if (value.is_discarded() || !value.is_object()) {
     throw Error(ErrorCode::bad_format, path.string() + ": not a JSON object");

@@ -1,5 +1,7 @@
 #include "bench_measure.hpp"
 
+#include "support/quantized_model.hpp"
+
 #include <gtest/gtest.h>
 
 #include <resnet/model.hpp>
@@ -21,7 +23,7 @@ TEST(BenchMeasure, MeasuresAndNamesEveryModule) {
   SessionOptions options;
   options.max_batch = 2;
   const Session session(model, options);
-  const Measurement m = measure(session, {.batch = 2, .seconds = 0, .least_runs = 3, .layers = true});
+  const Measurement m = measure(model, session, {.batch = 2, .seconds = 0, .least_runs = 3, .layers = true});
   EXPECT_EQ(m.runs, 3);
   EXPECT_GT(m.ms_min, 0);
   EXPECT_LE(m.ms_min, m.ms_median);
@@ -37,6 +39,22 @@ TEST(BenchMeasure, MeasuresAndNamesEveryModule) {
     speed += layer.gflops;
   }
   EXPECT_GT(speed, 0);
+}
+
+TEST(BenchMeasure, TellsWhatAnInt8ModelKeepsInFp32) {
+  Model model = test::quantized_random_model(18, 10, {.keep = {"conv1", "layer2.0", "fc"}});
+  model.preprocess.center_crop = Size{32, 32};
+  const Session session(model);
+  const Measurement m = measure(model, session, {.seconds = 0, .least_runs = 1, .layers = true});
+  int kept = 0;
+  for (const LayerTime& layer : m.layers) {
+    if (layer.gflops == 0) continue;  // "input" and "output" stand where the precision changes
+    const bool block = layer.layer.starts_with("layer");
+    const bool fp32 = !block || layer.layer.starts_with("layer2.0");
+    EXPECT_EQ(layer.precision, fp32 ? Precision::fp32 : Precision::int8) << layer.layer;
+    kept += fp32 ? 1 : 0;
+  }
+  EXPECT_GT(kept, 3);
 }
 
 }  // namespace

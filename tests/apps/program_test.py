@@ -8,12 +8,15 @@ import csv
 import io
 import json
 import os
+import re
+import resource
 import shutil
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import zlib
 
@@ -72,6 +75,9 @@ class Help(ProgramTest):
                 self.assertEqual(result.stderr, b"")
                 for line in text.splitlines():
                     self.assertLessEqual(len(line), 80, line)
+                    # Names in a column, descriptions in another.
+                    if entry := re.match(r"  -.*?  +(\S)", line):
+                        self.assertEqual(entry.start(1), 28, line)
 
     def test_main_help_lists_every_command(self):
         text = self.check(resnet("--help"), 0).stdout.decode()
@@ -101,13 +107,25 @@ class Usage(ProgramTest):
         self.assertIn("--sideways", self.refuse("classify", "--sideways", "--model", MODEL, PICTURE))
         self.assertIn("--model", self.refuse("classify", PICTURE))
         self.assertIn("no photos", self.refuse("classify", "--model", MODEL))
+        self.assertIn("no photos", self.refuse("classify", "--model", MODEL, "--csv"))
+        self.assertIn("no photos", self.refuse("tag", "--model", self.path("no model is read yet")))
         self.assertIn("fp7", self.refuse("classify", "--model", MODEL, "--precision", "fp7", PICTURE))
         self.assertIn("--top", self.refuse("classify", "--model", MODEL, "--top", "0", PICTURE))
         self.assertIn("--top", self.refuse("classify", "--model", MODEL, "--top", "five", PICTURE))
         self.assertIn("--threads", self.refuse("classify", "--model", MODEL, "--threads", "-1", PICTURE))
+        self.assertIn('"4.5" is no whole number from 1 to 1024',
+                      self.refuse("classify", "--model", MODEL, "--threads", "4.5", PICTURE))
+        self.assertIn('"0" is no whole number from 1 on', self.refuse("eval", "--images", "0"))
+        for value in ("nan", "1.5", "half"):
+            self.assertIn(f'"{value}" is no number from 0 to 1', self.refuse("tag", "--threshold", value))
         self.assertIn("--exif", self.refuse("classify", "--model", MODEL, "--exif", "maybe", PICTURE))
         self.assertIn("--json", self.refuse("classify", "--model", MODEL, "--json", "--csv", PICTURE))
         self.assertIn("--max-pixels", self.refuse("classify", "--model", MODEL, "--max-pixels", "0", PICTURE))
+        for arguments in (["classify", "-m", MODEL, "--labels"], ["tag", "-m", MODEL, "--images-from"],
+                          ["eval", "-m", MODEL, "--data", "x", "--expect-logits"],
+                          ["verify", "-m", MODEL, "--input", "x", "--dump", "y", "--expect"]):
+            self.assertIn(arguments[-1] + ": the name is empty", self.refuse(*arguments, ""))
+        self.assertIn('--mean: "a" is no number', self.refuse("export", MODEL, "--out", "x", "--mean", "a,b,c"))
         self.refuse("info")
         self.assertIn("--out", self.refuse("export", MODEL))
         self.refuse("export", MODEL, "--out", self.path("x"), "--format", "caffe")
@@ -213,6 +231,8 @@ class Classify(ProgramTest):
     def test_no_photo_in_a_folder(self):
         result = self.classify(self.folder, status=1)
         self.assertIn(b"no photos found", result.stderr)
+        result = self.classify("--images-from", "-", input=b"", status=1)
+        self.assertIn(b"no photos are named in standard input", result.stderr)
 
 
 class HostilePhotos(ProgramTest):
@@ -352,6 +372,21 @@ class Export(ProgramTest):
             result = self.check(resnet("export", MODEL, "--out", self.path("x.pth"), *arguments), 2)
             self.assertIn(arguments[0].encode(), result.stderr)
             self.assertFalse(os.path.exists(self.path("x.pth")))
+
+    def test_quiet_says_nothing_on_success(self):
+        for name in ("folder", "m.safetensors"):
+            result = self.check(resnet("export", MODEL, "--quiet", "--out", self.path(name)), 0)
+            self.assertEqual((result.stdout, result.stderr), (b"", b""))
+            self.assertTrue(os.path.exists(self.path(name)))
+        self.assertIn(b"no model named none", self.check(resnet("export", "none", "--quiet", "--out", "x"), 1).stderr)
+
+    def test_a_file_that_may_not_grow_leaves_nothing(self):
+        for name in ("folder", "m.safetensors", "m.pth"):
+            result = self.check(resnet("export", MODEL, "--out", self.path(name), preexec_fn=lambda: resource.setrlimit(
+                resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))), 1)
+            self.assertEqual(result.stdout, b"")
+            self.assertIn(name.encode(), result.stderr)
+            self.assertEqual(os.listdir(self.folder), [])
 
     def test_a_failed_export_leaves_nothing(self):
         result = self.check(resnet("export", MODEL, "--out", self.path("no", "such", "folder", "m.pth")), 1)
@@ -495,6 +530,143 @@ class Quantize(ProgramTest):
         self.assertIn(b"no 'layer9' to keep in fp32; choose from conv1, layer1.0", kept.stderr)
         self.assertIn(b"quantised", self.check(resnet("classify", "--model", out, "--precision", "fp32", PICTURE),
                                                1).stderr)
+        self.assertIn(b".safetensors", self.check(resnet("quantize", MODEL, "--calibrate", folder, "--out",
+                                                         self.path("m8.pth")), 2).stderr)
+
+    def test_quiet_prints_the_layers_and_no_more(self):
+        out = self.path("m8.safetensors")
+        result = self.check(resnet("quantize", MODEL, "--calibrate", self.photos(1), "--quiet", "--out", out), 0)
+        self.assertEqual(result.stderr, b"")
+        self.assertIn("layer4.1.conv2", result.stdout.decode())
+        self.assertNotIn("->", result.stdout.decode())
+
+    def test_a_photo_that_cannot_be_read_is_named_once_and_left_out(self):
+        folder, alone, out = self.photos(3), self.path("alone.safetensors"), self.path("m8.safetensors")
+        self.check(resnet("quantize", MODEL, "--calibrate", folder, "--out", alone), 0)
+        with open(os.path.join(folder, "bad.png"), "wb") as file:
+            file.write(b"no picture")
+        result = self.check(resnet("quantize", MODEL, "--calibrate", folder, "--out", out), 1)
+        self.assertEqual(result.stderr.count(b"bad.png"), 1)
+        self.assertIn(b"1 of 4 photos failed", result.stderr)
+        self.assertIn(b"Quantised with 3 photos", result.stdout)
+        with open(alone, "rb") as one, open(out, "rb") as two:
+            self.assertEqual(one.read(), two.read())
+
+    def test_a_list_of_what_is_not_there_is_one_error(self):
+        with open(self.path("list.txt"), "w", encoding="utf-8") as file:
+            file.writelines(f"none/{i}.png\n" for i in range(50))
+        result = self.check(resnet("quantize", MODEL, "--calibrate", self.path("list.txt"), "--out",
+                                   self.path("m8.safetensors")), 1)
+        (line,) = result.stderr.decode().splitlines()
+        self.assertIn("none/0.png: no such photo", line)
+
+    def test_one_photo_calibrates_too(self):
+        out = self.path("m8.safetensors")
+        self.assertIn(b"with 1 photos", self.check(resnet("quantize", MODEL, "--calibrate", PICTURE, "--out", out),
+                                                   0).stdout)
+
+    def test_a_gate_without_pictures_is_noticed_before_the_work(self):
+        folder = self.photos(1)
+        with open(self.path("labels.csv"), "w", encoding="utf-8") as file:
+            file.write("file,label_index\nnone.png,1\n")
+        result = self.check(resnet("quantize", MODEL, "--calibrate", self.path("none at all"), "--gate", "1", "--data",
+                                   f"imagenet:{self.path('labels.csv')},{folder}", "--out", self.path("x.safetensors")), 1)
+        self.assertIn(b"none of the data set's pictures", result.stderr)
+
+
+class Eval(ProgramTest):
+    def dataset(self, count, missing=()):
+        """A data set of `count` pictures of class 1; its --data."""
+        os.mkdir(self.path("pictures"))
+        with open(self.path("labels.csv"), "w", encoding="utf-8") as file:
+            file.write("file,label_index\n" + "".join(f"{i}.png,1\n" for i in range(count)))
+        for i in range(count):
+            if i not in missing:
+                os.symlink(PICTURE, self.path("pictures", f"{i}.png"))
+        return f"imagenet:{self.path('labels.csv')},{self.path('pictures')}"
+
+    def eval(self, data, *arguments, status=0, **options):
+        return self.check(resnet("eval", "-m", MODEL, "--data", data, *arguments, **options), status)
+
+    def test_a_wrong_folder_is_one_error(self):
+        data = self.dataset(40, range(40))
+        for json_option in ([], ["--json"]):
+            result = self.eval(data, "--logits", self.path("x.npy"), *json_option, status=1)
+            self.assertEqual(result.stdout, b"")
+            (line,) = result.stderr.decode().splitlines()
+            self.assertIn(self.path("pictures", "0.png"), line)
+            self.assertIn("none of the data set's pictures is there (40)", line)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["labels.csv", "pictures"])
+
+    def test_single_missing_pictures_are_named_once_and_left_out(self):
+        result = self.eval(self.dataset(5, [1, 3]), "--json", status=1)
+        self.assertEqual(self.json_lines(result)[0]["images"], 3)
+        for i in (1, 3):
+            self.assertEqual(result.stderr.decode().count(self.path("pictures", f"{i}.png")), 1)
+        self.assertIn("2 of 5 pictures failed", result.stderr.decode())
+
+    def test_no_figures_of_no_pictures(self):
+        data = self.dataset(3, range(3))
+        for i in range(3):
+            with open(self.path("pictures", f"{i}.png"), "wb") as file:
+                file.write(b"no picture")
+        for json_option in ([], ["--json"]):
+            result = self.eval(data, "--logits", self.path("x.npy"), "--html", self.path("x.html"), *json_option,
+                               status=1)
+            self.assertEqual(result.stdout, b"")
+            self.assertIn(b"all 3 pictures failed", result.stderr)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["labels.csv", "pictures"])
+
+    def test_data_that_names_no_folder(self):
+        for data in ("imagenet:", "coco:", "imagenet:labels.csv,", "coco:x.json,"):
+            self.assertIn(b"give imagenet:LABELS.csv,DIR", self.eval(data, status=1).stderr)
+
+    def test_folders_that_may_not_be_read(self):
+        if os.geteuid() == 0:
+            self.skipTest("root reads everything")
+        os.makedirs(self.path("classes", "kind 1"))
+        for folder in ("classes/kind 1", "classes"):
+            os.chmod(self.path(folder), 0)
+            error = self.eval("imagenet:" + self.path("classes"), status=1).stderr.decode()
+            self.assertIn(self.path(folder) + ": the folder cannot be read: Permission denied", error)
+        os.chmod(self.path("classes"), 0o700)
+        os.chmod(self.path("classes", "kind 1"), 0o700)
+
+    def test_options_of_the_other_kind_of_data_are_refused(self):
+        data = self.dataset(1)
+        self.assertIn(b"--threshold is for", self.eval(data, "--threshold", "0.5", status=2).stderr)
+        self.assertIn(b"--crowd is for", self.eval(data, "--crowd", "ignore", status=2).stderr)
+        self.assertIn(b"--devkit is for", self.eval("coco:a,b", "--devkit", "x", status=2).stderr)
+        self.assertIn(b"--expect-logits", self.eval(data, "--tolerance", "1", status=2).stderr)
+
+    def test_the_files_are_whole_where_standard_output_is_full(self):
+        data = self.dataset(2)
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([PROGRAM, "eval", "-m", MODEL, "--data", data, "--logits", self.path("x.npy"),
+                                   "--html", self.path("x.html")], stdout=full, stderr=subprocess.PIPE, timeout=120)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard output", done.stderr)
+        self.assertTrue({"x.npy", "x.html"} <= set(os.listdir(self.folder)))
+
+    def test_interrupts_leave_no_file(self):
+        data = self.dataset(5000)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = subprocess.Popen([PROGRAM, "eval", "-m", MODEL, "--data", data, "--backend", "reference",
+                                        "--threads", "1", "--logits", self.path("x.npy"), "--html", self.path("x.html")],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            # What is there for a moment only is the look at whether files can be written.
+            seen = set()
+            while process.poll() is None:
+                files = {name for name in os.listdir(self.folder) if ".tmp-" in name}
+                if files & seen:
+                    break
+                seen = files
+                time.sleep(0.1)
+            process.send_signal(number)
+            output, error = process.communicate(timeout=120)
+            self.assertEqual((process.returncode, output), (1, b""), error)
+            self.assertRegex(error.decode(), r"interrupted after [0-9,]+ of 5,000 pictures; nothing was written")
+            self.assertEqual(sorted(os.listdir(self.folder)), ["labels.csv", "pictures"])
 
 
 class Bench(ProgramTest):
@@ -533,6 +705,101 @@ class Doctor(ProgramTest):
     def test_text_says_where_the_thread_count_comes_from(self):
         text = self.check(resnet("doctor", env={"RESNET_THREADS": "3"}), 0).stdout.decode()
         self.assertRegex(text, r"threads +3 \(by RESNET_THREADS")
+
+
+class Verify(ProgramTest):
+    def dump(self, name="dump"):
+        values = [((i * 7919) % 1000) / 500 - 1 for i in range(3 * 32 * 32)]
+        with open(self.path("input.bin"), "wb") as file:
+            file.write(struct.pack(f"<{len(values)}f", *values))
+        self.check(resnet("verify", "-m", MODEL, "--input", self.path("input.bin"), "--dump", self.path(name)), 0)
+        return self.path(name)
+
+    def test_a_dump_is_a_reference_that_is_met(self):
+        dump, page = self.dump(), self.path("page.html")
+        result = self.check(resnet("verify", "-m", MODEL, "--reference", dump, "--html", page), 0)
+        self.assertIn("[OK] e2e within", result.stdout.decode())
+        self.assertTrue(os.path.exists(page))
+        self.assertIn(b"[OK]", self.check(resnet("compare", dump, dump), 0).stdout)
+
+    def test_quiet_tells_verdicts_only_where_they_are_bad(self):
+        dump = self.dump()
+        for command in (["verify", "-m", MODEL, "--reference", dump], ["compare", dump, dump]):
+            self.assertIn(b"[OK]", self.check(resnet(*command, "--json"), 0).stderr)
+            self.assertEqual(self.check(resnet(*command, "--json", "--quiet"), 0).stderr, b"")
+        other = self.path("other")
+        shutil.copytree(dump, other)
+        with open(os.path.join(other, "head.bin"), "r+b") as file:
+            file.write(struct.pack("<f", 1e6))
+        for command in (["verify", "-m", MODEL, "--reference", other], ["compare", dump, other]):
+            self.assertIn(b"[FAIL]", self.check(resnet(*command, "--json", "--quiet"), 1).stderr)
+
+    def test_a_dump_into_the_reference_is_refused(self):
+        dump = self.dump()
+        with open(os.path.join(dump, "reference.json"), "rb") as file:
+            before = file.read()
+        result = self.check(resnet("verify", "-m", MODEL, "--reference", dump, "--dump", dump + "/"), 2)
+        self.assertIn(b"--dump would overwrite", result.stderr)
+        with open(os.path.join(dump, "reference.json"), "rb") as file:
+            self.assertEqual(file.read(), before)
+
+
+class OutputPaths(ProgramTest):
+    """What cannot be written is refused before the work: here even before the model, which is not there, is read."""
+
+    COMMANDS = {"tag": ["-m", "no-model.pth", PICTURE], "eval": ["-m", "no-model.pth", "--data", "imagenet:none"],
+                "verify": ["-m", "no-model.pth", "--reference", "none"], "export": ["no-model.pth"],
+                "quantize": ["no-model.pth", "--calibrate", "none"]}
+    FILES = [("tag", "--html"), ("eval", "--html"), ("eval", "--logits"), ("verify", "--html"), ("export", "--out"),
+             ("quantize", "--out"), ("quantize", "--html")]
+
+    def refuse(self, command, option, path, *more, status=1):
+        own = {"export": ["--format", "safetensors"], "quantize": ["--out", self.path("m8.safetensors")]}
+        needed = [] if option == "--out" and command == "quantize" else own.get(command, [])
+        before = sorted(os.listdir(self.folder))
+        result = self.check(resnet(command, *self.COMMANDS[command], *needed, option, path, *more), status)
+        self.assertEqual(result.stdout, b"")
+        self.assertNotIn(b"no-model", result.stderr)
+        self.assertEqual(sorted(os.listdir(self.folder)), before)
+        return result.stderr.decode()
+
+    def test_files(self):
+        os.mkdir(self.path("folder"))
+        os.symlink("/dev/null", self.path("device"))
+        for command, option in self.FILES:
+            with self.subTest(command=command, option=option):
+                for name, words in (("folder", "is a folder; give the name of a file"), ("device", "no ordinary file"),
+                                    ("none/x", f"there is no folder {self.path('none')}; make it first")):
+                    error = self.refuse(command, option, self.path(name))
+                    self.assertIn(f"{option} {self.path(name)}: ", error)
+                    self.assertIn(words, error)
+                self.assertIn(option, self.refuse(command, option, "", status=2))
+                picture = self.copy_picture("photo.png")
+                self.assertIn("is the name of a picture", self.refuse(command, option, picture, status=2))
+
+    def test_two_outputs_are_two_files(self):
+        one, other = self.path("x"), self.path(".", "x")
+        self.assertIn("the same file", self.refuse("eval", "--logits", one, "--html", other, status=2))
+        self.assertIn("the same file", self.refuse("quantize", "--out", one, "--html", other, status=2))
+
+    def test_folders(self):
+        with open(self.path("file"), "w") as file:
+            file.write("x")
+        for name in ("file", "file/x/y"):
+            error = self.refuse("verify", "--dump", self.path(name))
+            self.assertIn(f"--dump {self.path(name)}: ", error)
+            self.assertIn("is no folder", error)
+        self.assertIn("--dump", self.refuse("verify", "--dump", "", status=2))
+
+    def test_folders_that_may_not_be_written_to(self):
+        if os.geteuid() == 0:
+            self.skipTest("root writes everywhere")
+        os.mkdir(self.path("locked"))
+        os.chmod(self.path("locked"), 0o555)
+        for command, option in [*self.FILES, ("verify", "--dump")]:
+            with self.subTest(command=command, option=option):
+                error = self.refuse(command, option, self.path("locked", "x"))
+                self.assertIn("Permission denied; choose a folder that you may write to", error)
 
 
 class Output(ProgramTest):

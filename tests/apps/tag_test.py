@@ -158,7 +158,7 @@ class Tags(TagTest):
     def test_wrong_usage(self):
         photo = self.add("a.png")
         for arguments in (["--json", "--csv", photo], [], [photo, "--threshold", "2"], [photo, "--top", "0"],
-                          [photo, "--dry-run"], [photo, "--xmp", "inside"], ["--xmp-remove", "--json", photo]):
+                          [photo, "--dry-run"], [photo, "--xmp-parent", "x"], [photo, "--xmp", "inside"], ["--xmp-remove", "--json", photo]):
             with self.subTest(arguments=arguments):
                 self.tag(*arguments, status=2)
         result = self.tag(photo, model=None, status=2)

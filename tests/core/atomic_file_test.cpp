@@ -57,5 +57,32 @@ TEST_F(AtomicFileTest, NamesTheFileThatCannotBeWritten) {
   }
 }
 
+// What commit() would fail on, or a device that the rename would put a file in the place of, is refused
+// before anything is written.
+TEST_F(AtomicFileTest, RefusesWhatNoFileCanReplace) {
+  fs::create_directory(directory_ / "folder");
+  write_file_atomically(directory_ / "file", "x");
+  fs::create_symlink("/dev/null", directory_ / "device");
+  const auto message_for = [](const fs::path& path) -> std::string {
+    try {
+      AtomicFile file(path);
+    } catch (const Error& e) {
+      EXPECT_EQ(e.code(), ErrorCode::io);
+      return e.what();
+    }
+    return "no error";
+  };
+  const std::string prefix = directory_.string() + "/";
+  EXPECT_EQ(message_for(directory_ / "folder"), prefix + "folder: is a folder; give the name of a file");
+  EXPECT_EQ(message_for(directory_ / "device"),
+            prefix + "device: is no ordinary file; give the name of a file");
+  EXPECT_EQ(message_for(directory_ / "file" / "x"),
+            prefix + "file/x: cannot be created: " + prefix + "file is no folder");
+  EXPECT_EQ(message_for(directory_ / "a" / "b" / "x"),
+            prefix + "a/b/x: cannot be created: there is no folder " + prefix + "a/b; make it first");
+  EXPECT_EQ(message_for(""), "the name of the file to write is empty");
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory_), fs::directory_iterator()), 3);
+}
+
 }  // namespace
 }  // namespace resnet

@@ -71,6 +71,21 @@ TEST_F(DatasetTest, CsvRefusals) {
   refuses(ErrorCode::bad_format, "without a file name", "file,index\n,1\n");
 }
 
+TEST_F(DatasetTest, OneErrorForAFolderWithNoneOfThePictures) {
+  const Dataset d = csv("file,index\na.jpg,3\nb.jpg,4\n", options(1000));
+  expect_error(ErrorCode::not_found, (directory_ / "pics" / "a.jpg").string() + ": ",
+               [&] { require_pictures(d); });
+  expect_error(ErrorCode::not_found, "(2)", [&] { require_pictures(d); });
+  write("pics/b.jpg", "");
+  require_pictures(d);
+}
+
+TEST_F(DatasetTest, NamesTheFormsWhereNoFolderIsGiven) {
+  for (const char* spec : {"imagenet:", "coco:", "imagenet:labels.csv,"}) {
+    expect_error(ErrorCode::invalid_argument, "coco:ANN.json,DIR", [&] { read_dataset(spec, options(10)); });
+  }
+}
+
 TEST_F(DatasetTest, ClassFolders) {
   for (const char* name :
        {"n02123045/b.JPEG", "n02123045/a.JPEG", "n01440764/c.jpg", "n01440764/notes.txt", ".cache/x.jpg"}) {

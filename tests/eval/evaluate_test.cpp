@@ -4,6 +4,7 @@
 #include "eval_fixture.hpp"
 #include "output/thumbnail.hpp"
 
+#include <atomic>
 #include <cstring>
 
 #include <gtest/gtest.h>
@@ -115,6 +116,21 @@ TEST_F(EvaluateTest, MultilabelUsesTheModelsThresholds) {
   EXPECT_EQ(evaluation.targets, target_matrix(dataset_));
   EXPECT_EQ(std::vector<float>(evaluation.scores.begin(), evaluation.scores.begin() + kClasses),
             sigmoid(logits_alone(dataset_.images[0])));
+}
+
+TEST_F(EvaluateTest, StopsOnRequestAndSaysSo) {
+  const std::atomic<bool> stop{true};
+  EvaluateOptions options;
+  options.cancel = &stop;
+  Evaluation evaluation = evaluate(model_, dataset_, options);
+  EXPECT_TRUE(evaluation.cancelled);
+  EXPECT_LT(evaluation.images, kPictures);
+  dataset_.targets = Targets::multi_label;
+  dataset_.label_sets.resize(kPictures);
+  evaluation = evaluate(model_, dataset_, options);
+  EXPECT_TRUE(evaluation.cancelled);
+  EXPECT_FALSE(evaluation.multilabel.has_value());
+  EXPECT_FALSE(evaluate(model_, dataset_, {}).cancelled);
 }
 
 TEST_F(EvaluateTest, RefusesADataSetOfOtherClasses) {

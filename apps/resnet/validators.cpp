@@ -1,0 +1,62 @@
+#include "validators.hpp"
+
+#include "terminal.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+namespace resnet::cli {
+namespace {
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
+    text += words[i];
+  }
+  return text;
+}
+
+// "" where `text` as a whole is a number in the range, else what it should have been.
+template <class T>
+std::string check_range(const std::string& text, T least, T most, const char* kind) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error == std::errc() && stop == end && value >= least && value <= most) return {};
+  const bool open = most >= std::numeric_limits<T>::max();
+  return fmt::format("\"{}\" is no {} {}", printable(text), kind,
+                     open ? fmt::format("from {} on", least) : fmt::format("from {} to {}", least, most));
+}
+
+}  // namespace
+
+CLI::Validator one_of(std::vector<std::string> choices) {
+  return CLI::Validator(
+      [choices = std::move(choices)](std::string& value) {
+        if (std::find(choices.begin(), choices.end(), value) != choices.end()) return std::string();
+        return fmt::format("\"{}\" is not one of {}", printable(value), joined(choices));
+      },
+      "");
+}
+
+CLI::Validator whole_number(std::int64_t least, std::int64_t most) {
+  return CLI::Validator([=](std::string& value) { return check_range(value, least, most, "whole number"); },
+                        "");
+}
+
+CLI::Validator number(double least, double most) {
+  return CLI::Validator([=](std::string& value) { return check_range(value, least, most, "number"); }, "");
+}
+
+CLI::Validator not_empty() {
+  return CLI::Validator(
+      [](std::string& value) { return value.empty() ? std::string("the name is empty") : std::string(); },
+      "");
+}
+
+}  // namespace resnet::cli
