@@ -51,14 +51,14 @@ void subsample(const PoolArgs& a, int rank, int size) {
   });
 }
 
-// A 3x3, stride 2, padding 1 maximum over the rows there are; `rows` has null where one is outside.
-template <class S>
-RESNET_INLINE void pool_row(const typename S::Element* const rows[3], int w, typename S::Element* to,
-                            int out_w) {
+// Row y of a 3x3, stride 2, padding 1 maximum over a plane of h rows of w pixels; row_at(r) is where row r
+// begins.
+template <class S, class RowAt>
+RESNET_INLINE void pool_row(const RowAt& row_at, int h, int w, int y, typename S::Element* to, int out_w) {
   // Rows outside repeat the middle one, which changes no maximum; so do columns.
-  const typename S::Element* middle = rows[1];
-  const typename S::Element* top = rows[0] ? rows[0] : middle;
-  const typename S::Element* bottom = rows[2] ? rows[2] : middle;
+  const typename S::Element* middle = row_at(2 * y);
+  const typename S::Element* top = y > 0 ? row_at(2 * y - 1) : middle;
+  const typename S::Element* bottom = 2 * y + 1 < h ? row_at(2 * y + 1) : middle;
   const auto column = [&](int x) __attribute__((always_inline)) {
     const std::ptrdiff_t at = static_cast<std::ptrdiff_t>(x) * S::kLanes;
     return S::max_ordered(S::max_ordered(S::load_ordered(top + at), S::load_ordered(bottom + at)),
@@ -76,12 +76,8 @@ template <class S>
 void max_pool(const PoolArgs& a, int rank, int size) {
   const Strides<S> in(a.in), out(a.out);
   for_rows<S>(a.out, rank, size, [&](int n, int block, int y) {
-    const typename S::Element* rows[3];
-    for (int i = 0; i < 3; ++i) {
-      const int row = 2 * y - 1 + i;
-      rows[i] = row >= 0 && row < a.in.h ? pixel(a.in, in, n, row, 0) + block * in.plane : nullptr;
-    }
-    pool_row<S>(rows, a.in.w, pixel(a.out, out, n, y, 0) + block * out.plane, a.out.w);
+    const auto row_at = [&](int row) { return pixel(a.in, in, n, row, 0) + block * in.plane; };
+    pool_row<S>(row_at, a.in.h, a.in.w, y, pixel(a.out, out, n, y, 0) + block * out.plane, a.out.w);
   });
 }
 

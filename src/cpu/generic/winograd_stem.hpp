@@ -269,12 +269,9 @@ void fused(const StemArgs& a, int rank, int size) {
       conv_tile_row<S>(a, n, next_tile_row, scratch, rows, plane);
     }
     for (int block = 0; block < blocks; ++block) {
-      const float* rows[3];
-      for (int i = 0; i < 3; ++i) {
-        const int row = 2 * pooled - 1 + i;
-        rows[i] = row >= 0 && row < conv_h ? slot(row) + block * plane : nullptr;
-      }
-      pool_row<S>(rows, conv_w, pixel(a.out, out, n, pooled, 0) + block * out.plane, a.out.w);
+      const auto row_at = [&](int row) { return slot(row) + block * plane; };
+      pool_row<S>(row_at, conv_h, conv_w, pooled, pixel(a.out, out, n, pooled, 0) + block * out.plane,
+                  a.out.w);
     }
   }
 }
