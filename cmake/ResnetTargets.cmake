@@ -1,8 +1,8 @@
-# resnet_add_library(NAME core SOURCES … DEPENDS … PRIVATE_DEPENDS …)
+# resnet_add_library(NAME core SOURCES … DEPENDS … PRIVATE_DEPENDS … [INTERNAL])
 #
 # One static library a folder of src/, `resnet_NAME` with the alias `resnet::NAME`. DEPENDS are public
 # link dependencies; the order core ← image, model ← cpu ← session ← verify is kept by them alone. Every library is
-# installed and is part of resnet::resnet (cmake/ResnetInstall.cmake).
+# installed and is part of resnet::resnet (cmake/ResnetInstall.cmake), but for those marked INTERNAL.
 
 option(RESNET_WERROR "Treat warnings as errors" OFF)
 
@@ -32,7 +32,7 @@ target_compile_options(
 set(fuzzed_libraries core image model)
 
 function(resnet_add_library)
-  cmake_parse_arguments(ARG "" "NAME" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "INTERNAL" "NAME" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   set(target resnet_${ARG_NAME})
   add_library(${target} STATIC ${ARG_SOURCES})
   add_library(resnet::${ARG_NAME} ALIAS ${target})
@@ -47,5 +47,7 @@ function(resnet_add_library)
   if(RESNET_FUZZ AND ARG_NAME IN_LIST fuzzed_libraries)
     target_compile_options(${target} PRIVATE -fsanitize=fuzzer-no-link)
   endif()
-  set_property(GLOBAL APPEND PROPERTY RESNET_LIBRARIES ${target})
+  if(NOT ARG_INTERNAL)
+    set_property(GLOBAL APPEND PROPERTY RESNET_LIBRARIES ${target})
+  endif()
 endfunction()
