@@ -2,10 +2,10 @@
 
 #include "quant/fold.hpp"
 #include "quant/kept_parts.hpp"
+#include "quant/weight_scale.hpp"
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <utility>
 
@@ -18,16 +18,6 @@ namespace resnet::quant {
 namespace {
 
 constexpr int kUnsignedSteps = 255, kSignedSteps = 127;
-constexpr const char* kPixels = "pixels";
-constexpr const char* kPooled = "avgpool";
-
-using Statistics = std::map<std::string, ActivationStatistics, std::less<>>;
-
-// Of a number within ±2^50. The library's function is a call, and this runs a billion times.
-double round_to_even(double x) {
-  constexpr double kRounder = 0x1.8p52;
-  return (x + kRounder) - kRounder;
-}
 
 double decibels(double signal, double noise) {
   return noise > 0 && signal > 0 ? 10 * std::log10(signal / noise) : 0;
@@ -40,68 +30,6 @@ Tensor make_tensor(DType dtype, Shape shape, std::vector<T> values) {
   return Tensor::view(dtype, std::move(shape), data, std::move(owner), false);
 }
 
-// The centred 8-bit pixels behind a normalised tensor, as the stem will see them.
-std::vector<float> centred_pixels(std::span<const float> input, const Shape& shape, const Preprocess& p) {
-  std::vector<float> pixels(input.begin(), input.end());
-  const std::size_t plane = static_cast<std::size_t>(shape[2] * shape[3]);
-  for (std::size_t i = 0; i < pixels.size(); ++i) {
-    const std::size_t c = i / plane % 3;
-    pixels[i] = (pixels[i] * p.std[c] + p.mean[c]) * 255.0f - std::nearbyint(255.0f * p.mean[c]);
-  }
-  return pixels;
-}
-
-std::vector<float> plane_means(std::span<const float> values, const Shape& shape) {
-  const auto plane = static_cast<std::size_t>(shape[2] * shape[3]);
-  std::vector<float> means(values.size() / plane);
-  for (std::size_t p = 0; p < means.size(); ++p) {
-    double sum = 0;
-    for (const float v : values.subspan(p * plane, plane)) sum += static_cast<double>(v);
-    means[p] = static_cast<float>(sum / static_cast<double>(plane));
-  }
-  return means;
-}
-
-// Both passes over the calibration data.
-Statistics calibrate(const Model& model, const CalibrationData& data, const QuantizeOptions& options) {
-  SessionOptions session_options;
-  session_options.device = "cpu";
-  session_options.backend = "cpu";
-  session_options.threads = options.threads;
-  const Session session(model, session_options);
-  std::string last_of_network;  // the last convolution on the path, whose output is pooled
-  for (const ConvSpec& spec : model.architecture.convolutions(model.architecture.head() - 1)) {
-    if (!spec.conv.ends_with("downsample.0")) last_of_network = spec.conv;
-  }
-  Statistics statistics;
-  std::vector<float> logits;
-  bool any = false;
-  for (const bool histogram : {false, true}) {
-    const auto observe = [&](const std::string& name, std::span<const float> values, const Shape& shape) {
-      ActivationStatistics& s = statistics[name];
-      if (histogram) {
-        s.observe_histogram(values);
-      } else {
-        s.observe_range(values, shape);
-      }
-    };
-    Trace trace;
-    trace.on_activation = [&](const std::string& layer, const Shape& shape, const float* values) {
-      const std::span<const float> all(values, static_cast<std::size_t>(shape.numel()));
-      observe(layer, all, shape);
-      if (layer == last_of_network) observe(kPooled, plane_means(all, shape), Shape{shape[0], shape[1]});
-    };
-    data([&](std::span<const float> input, const Shape& shape) {
-      any = true;
-      if (!histogram) observe(kPixels, centred_pixels(input, shape, model.preprocess), shape);
-      logits.resize(static_cast<std::size_t>(session.output_shape(shape).numel()));
-      session.run(input, shape, logits, &trace);
-    });
-  }
-  if (!any) throw Error(ErrorCode::invalid_argument, "quantisation needs at least one calibration picture");
-  return statistics;
-}
-
 struct QuantizedWeights {
   std::vector<std::int8_t> steps;
   std::vector<double> scale;  // [outputs]
@@ -110,34 +38,17 @@ struct QuantizedWeights {
 
 // To whole numbers in -steps … steps. `smallest`: the least scale of each output channel.
 QuantizedWeights quantize_weights(const FoldedLayer& layer, int steps, const std::vector<double>& smallest) {
-  constexpr int kTries = 80;
   QuantizedWeights q{.steps = std::vector<std::int8_t>(layer.weight.size()), .scale = {}};
   const std::size_t k = layer.weight.size() / static_cast<std::size_t>(layer.outputs);
   for (std::size_t o = 0; o < static_cast<std::size_t>(layer.outputs); ++o) {
     const std::span<const double> w(layer.weight.data() + o * k, k);
-    double most = 0;
-    for (const double x : w) most = std::max(most, std::abs(x));
-    const auto most_steps = static_cast<double>(steps);
-    const auto step = [most_steps](double x, double inverse) {
-      return round_to_even(std::clamp(x * inverse, -most_steps, most_steps));
-    };
-    double best_error = std::numeric_limits<double>::infinity(), best = 0;
-    for (int i = 0; i < kTries; ++i) {
-      const double scale = std::max(most / most_steps * (1.0 - 0.01 * i), smallest[o]);
-      const double inverse = 1 / scale;
-      double error = 0;
-      for (const double x : w) {
-        const double difference = x - step(x, inverse) * scale;
-        error += difference * difference;
-      }
-      if (error < best_error) best_error = error, best = scale;
-    }
-    q.scale.push_back(best);
+    const WeightScale best = choose_weight_scale(w, steps, smallest[o]);
+    q.scale.push_back(best.scale);
     for (std::size_t i = 0; i < k; ++i) {
-      q.steps[o * k + i] = static_cast<std::int8_t>(step(w[i], 1 / best));
+      q.steps[o * k + i] = static_cast<std::int8_t>(weight_steps(w[i], 1 / best.scale, steps));
       q.signal += w[i] * w[i];
     }
-    q.noise += best_error;
+    q.noise += best.squared_error;
   }
   return q;
 }
@@ -294,7 +205,7 @@ QuantizedNetwork quantize(const Model& model, const CalibrationData& data, const
                 fmt::format("weights of {} bits: give 8, 4 or 2", options.weight_bits));
   QuantizeOptions resolved = options;
   resolved.keep = kept_parts(model.architecture, options.keep);
-  const Statistics statistics = calibrate(model, data, resolved);
+  const Statistics statistics = calibrate(model, data, options.threads);
   QuantizedNetwork network = Builder(model, statistics, resolved).build();
   validate(network.model);
   return network;

@@ -12,21 +12,15 @@
 // bytes, whatever the threads.
 #pragma once
 
-#include "quant/activation_statistics.hpp"
+#include "quant/calibration.hpp"
 
 #include <cstdint>
-#include <functional>
-#include <span>
 #include <string>
 #include <vector>
 
 #include <resnet/model.hpp>
-#include <resnet/session.hpp>
 
 namespace resnet::quant {
-
-// Calls its argument with every calibration input, [N, 3, H, W], in the same order each time.
-using CalibrationData = std::function<void(const std::function<void(std::span<const float>, const Shape&)>&)>;
 
 struct QuantizeOptions {
   RangeMethod range = RangeMethod::automatic;
