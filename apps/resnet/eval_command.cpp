@@ -289,8 +289,8 @@ void add_eval_command(CLI::App& app, Action& action) {
   add_model_options(*command, args->model);
   command
       ->add_option("--data", args->data,
-                   "imagenet:LABELS.csv,DIR (a table: file, label_index or wnid), imagenet:DIR (a folder a "
-                   "class, or ILSVRC2012_val_*.JPEG with their ground truth beside them), "
+                   "csv:LABELS.csv,DIR (a table: file, label_index or wnid), folders:DIR (a folder a class), "
+                   "imagenet:DIR (the same, or ILSVRC2012_val_*.JPEG with their ground truth beside them), "
                    "imagenet:TRUTH.txt,DIR, or coco:ANN.json,DIR")
       ->type_name("SPEC")
       ->required();

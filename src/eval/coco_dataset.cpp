@@ -1,10 +1,12 @@
-// COCO's annotation files are read as a stream: of hundreds of megabytes of outlines only the ids are
-// kept, so memory is bounded by the number of pictures and boxes.
+// COCO's annotation files are read as a stream: of hundreds of megabytes of outlines only the ids
+// and boxes are kept, so memory is bounded by the number of pictures and boxes.
 #include "core/mapped_file.hpp"
 #include "eval/dataset.hpp"
 #include "eval/dataset_files.hpp"
 
 #include <algorithm>
+#include <array>
+#include <climits>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -24,15 +26,18 @@ namespace fs = std::filesystem;
 struct CocoImage {
   std::int64_t id;
   std::string file_name;
+  Size size;
 };
 
 struct CocoBox {
   std::int64_t image;
   std::int64_t category;
+  std::array<float, 4> place;  // left, top, width, height; all 0 where there is none
 };
 
 // Takes the events of a JSON parser and keeps what matters of images, categories and annotations.
-// Depth 1 is the file's object, 2 one of its arrays, 3 an entry of one; anything deeper is passed over.
+// Depth 1 is the file's object, 2 one of its arrays, 3 an entry of one, 4 the numbers of its bbox; anything
+// else that deep is passed over.
 class CocoHandler : public nlohmann::json_sax<nlohmann::json> {
  public:
   CocoHandler(std::string name, Crowd crowd) : name_(std::move(name)), crowd_(crowd) {}
@@ -44,10 +49,12 @@ class CocoHandler : public nlohmann::json_sax<nlohmann::json> {
   bool null() override { return true; }
   bool boolean(bool value) override { return number_integer(value ? 1 : 0); }
   bool number_integer(number_integer_t value) override {
+    take_coordinate(static_cast<double>(value));
     if (depth_ == 3) take(static_cast<std::int64_t>(value));
     return true;
   }
   bool number_unsigned(number_unsigned_t value) override {
+    take_coordinate(static_cast<double>(value));
     if (depth_ == 3) {
       if (value > static_cast<number_unsigned_t>(INT64_MAX))
         fail(fmt::format("the id {} is too large", value));
@@ -57,6 +64,7 @@ class CocoHandler : public nlohmann::json_sax<nlohmann::json> {
   }
   // Some tools write ids as 17.0.
   bool number_float(number_float_t value, const string_t&) override {
+    take_coordinate(value);
     const bool whole =
         value > -9e15 && value < 9e15 && value == static_cast<double>(static_cast<std::int64_t>(value));
     if (depth_ == 3 && whole) take(static_cast<std::int64_t>(value));
@@ -100,7 +108,9 @@ class CocoHandler : public nlohmann::json_sax<nlohmann::json> {
  private:
   struct Entry {
     std::optional<std::int64_t> id, image, category;
-    std::int64_t crowd = 0;
+    std::int64_t crowd = 0, width = 0, height = 0;
+    std::array<float, 4> box{};
+    std::size_t coordinates = 0;
     std::optional<std::string> text;
   };
 
@@ -113,12 +123,23 @@ class CocoHandler : public nlohmann::json_sax<nlohmann::json> {
     if (key_ == "image_id") entry_.image = value;
     if (key_ == "category_id") entry_.category = value;
     if (key_ == "iscrowd") entry_.crowd = value;
+    if (key_ == "width") entry_.width = value;
+    if (key_ == "height") entry_.height = value;
+  }
+
+  void take_coordinate(double value) {
+    if (depth_ != 4 || key_ != "bbox" || section_ != "annotations") return;
+    if (entry_.coordinates < 4) entry_.box[entry_.coordinates] = static_cast<float>(value);
+    ++entry_.coordinates;
   }
 
   void finish_entry() {
     if (section_ == "images") {
       if (!entry_.id || !entry_.text) fail("an image without id and file_name");
-      images.push_back({*entry_.id, std::move(*entry_.text)});
+      const auto side = [](std::int64_t value) {
+        return static_cast<int>(std::clamp<std::int64_t>(value, 0, INT_MAX));
+      };
+      images.push_back({*entry_.id, std::move(*entry_.text), {side(entry_.height), side(entry_.width)}});
     } else if (section_ == "categories") {
       if (!entry_.id || !entry_.text) fail("a category without id and name");
       if (!categories.emplace(*entry_.id, std::move(*entry_.text)).second) {
@@ -127,7 +148,11 @@ class CocoHandler : public nlohmann::json_sax<nlohmann::json> {
     } else if (section_ == "annotations") {
       if (!entry_.image || !entry_.category) fail("an annotation without image_id and category_id");
       if (entry_.crowd != 0 && crowd_ == Crowd::ignore) return;
-      boxes.push_back({*entry_.image, *entry_.category});
+      if (entry_.coordinates != 0 && entry_.coordinates != 4) {
+        fail(fmt::format("a bbox of {} numbers, where left, top, width and height are needed",
+                         entry_.coordinates));
+      }
+      boxes.push_back({*entry_.image, *entry_.category, entry_.box});
     }
   }
 
@@ -142,7 +167,7 @@ class CocoHandler : public nlohmann::json_sax<nlohmann::json> {
 // by ascending id, which is how COCO's 80 classes are numbered everywhere.
 std::unordered_map<std::int64_t, int> map_categories(const std::map<std::int64_t, std::string>& categories,
                                                      const DatasetOptions& options, const std::string& name) {
-  if (static_cast<int>(categories.size()) != options.classes) {
+  if (options.classes != 0 && static_cast<int>(categories.size()) != options.classes) {
     throw Error(ErrorCode::shape_mismatch, fmt::format("{}: has {} categories, the model {} classes", name,
                                                        categories.size(), options.classes));
   }
@@ -178,8 +203,12 @@ Dataset read_coco(const fs::path& annotations, const fs::path& directory, const 
 
   Dataset dataset;
   dataset.targets = Targets::multi_label;
-  dataset.classes = options.classes;
+  dataset.classes = static_cast<int>(coco.categories.size());
+  if (options.classes == 0) {
+    for (const auto& [id, category] : coco.categories) dataset.class_names.push_back(category);
+  }
   dataset.label_sets.resize(coco.images.size());
+  dataset.boxes.resize(coco.images.size());
   std::unordered_map<std::int64_t, std::size_t> row_of;
   std::unordered_set<std::string> files;
   for (const CocoImage& image : coco.images) {
@@ -187,6 +216,7 @@ Dataset read_coco(const fs::path& annotations, const fs::path& directory, const 
       throw Error(ErrorCode::bad_format, fmt::format("{}: the image id {} is given twice", name, image.id));
     }
     dataset.images.push_back(picture_path(directory, image.file_name, name));
+    dataset.sizes.push_back(image.size);
     if (!files.insert(dataset.images.back().lexically_normal().string()).second) {
       throw Error(ErrorCode::bad_format, fmt::format("{}: '{}' is listed twice", name, image.file_name));
     }
@@ -200,6 +230,8 @@ Dataset read_coco(const fs::path& annotations, const fs::path& directory, const 
                                                      row == row_of.end() ? box.image : box.category));
     }
     dataset.label_sets[row->second].push_back(index->second);
+    const auto& [left, top, width, height] = box.place;
+    dataset.boxes[row->second].push_back({index->second, left, top, width, height});
   }
   for (std::vector<int>& set : dataset.label_sets) {
     std::sort(set.begin(), set.end());

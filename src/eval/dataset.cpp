@@ -3,6 +3,7 @@
 #include "eval/dataset_files.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <fmt/format.h>
 
@@ -14,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kForms =
-    "imagenet:LABELS.csv,DIR, imagenet:DIR, imagenet:TRUTH.txt,DIR or coco:ANN.json,DIR";
+    "csv:LABELS.csv,DIR, folders:DIR, imagenet:DIR, imagenet:TRUTH.txt,DIR or coco:ANN.json,DIR";
 
 struct Parts {
   fs::path file;  // empty where only a folder was given
@@ -71,19 +72,26 @@ Dataset read_imagenet(const Parts& parts, const DatasetOptions& options) {
 Dataset read_dataset(std::string_view spec, const DatasetOptions& options) {
   const std::size_t colon = spec.find(':');
   const std::string_view kind = spec.substr(0, colon);
-  if (colon == std::string_view::npos || (kind != "imagenet" && kind != "coco")) {
+  constexpr std::array kKinds{"imagenet", "csv", "folders", "coco"};
+  if (colon == std::string_view::npos || std::find(kKinds.begin(), kKinds.end(), kind) == kKinds.end()) {
     throw Error(ErrorCode::invalid_argument, fmt::format("'{}' is no data set: give {}", spec, kForms));
   }
-  const Parts parts = split(spec.substr(colon + 1));
+  Parts parts = split(spec.substr(colon + 1));
+  if (kind == "folders") parts = {{}, fs::path(std::string(spec.substr(colon + 1)))};
   if (parts.directory.empty()) {
     throw Error(ErrorCode::invalid_argument, fmt::format("'{}' names no folder: give {}", spec, kForms));
   }
-  if (kind == "coco" && parts.file.empty()) {
-    throw Error(ErrorCode::invalid_argument, fmt::format("'{}': give coco:ANN.json,DIR", spec));
+  if ((kind == "coco" || kind == "csv") && parts.file.empty()) {
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("'{}': give {}", spec, kind == "coco" ? "coco:ANN.json,DIR" : "csv:LABELS.csv,DIR"));
   }
   require_directory(parts.directory);
-  Dataset dataset =
-      kind == "coco" ? read_coco(parts.file, parts.directory, options) : read_imagenet(parts, options);
+  Dataset dataset = kind == "coco"      ? read_coco(parts.file, parts.directory, options)
+                    : kind == "csv"     ? read_imagenet_csv(parts.file, parts.directory, options)
+                    : kind == "folders" ? read_class_folders(parts.directory, options)
+                                        : read_imagenet(parts, options);
+  dataset.directory = parts.directory;
   if (dataset.size() == 0) throw Error(ErrorCode::bad_format, fmt::format("'{}' has no pictures", spec));
   return dataset;
 }
@@ -120,6 +128,8 @@ void truncate(Dataset& dataset, std::size_t count) {
   dataset.images.resize(count);
   if (!dataset.labels.empty()) dataset.labels.resize(count);
   if (!dataset.label_sets.empty()) dataset.label_sets.resize(count);
+  if (!dataset.boxes.empty()) dataset.boxes.resize(count);
+  if (!dataset.sizes.empty()) dataset.sizes.resize(count);
 }
 
 std::vector<fs::directory_entry> entries_of(const fs::path& directory) {

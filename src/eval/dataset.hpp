@@ -1,8 +1,10 @@
 // What to evaluate on: pictures and what they show.
 //
-//   imagenet:LABELS.csv,DIR   a table with a header; columns file (or path, filename, image) and
+//   csv:LABELS.csv,DIR        a table with a header; columns file (or path, filename, image) and
 //                             label_index (or label, class, index), or wnid where there is no index
-//   imagenet:DIR              a folder a class, named by WordNet id (n01440764/…) or by the model's label
+//   folders:DIR               a folder a class, named by WordNet id (n01440764/…) or by the model's label
+//   imagenet:LABELS.csv,DIR   as csv:
+//   imagenet:DIR              as folders:, where there are any, else
 //   imagenet:DIR              the flat validation folder (ILSVRC2012_val_00000001.JPEG …); its ground
 //                             truth is looked for in DIR, beside it, and in the development kit there
 //   imagenet:TRUTH.txt,DIR    the same with the ground truth named
@@ -14,6 +16,8 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <resnet/preprocess.hpp>
 
 namespace resnet::eval {
 
@@ -27,19 +31,33 @@ enum class Crowd {
   ignore,    // such boxes are left out
 };
 
+// Where a picture shows an object, in pixels of the picture of the size that the annotations give.
+struct Box {
+  int label = 0;
+  float left = 0, top = 0, width = 0, height = 0;  // as written: may be empty or reach out of the picture
+};
+
 struct Dataset {
   Targets targets = Targets::single_label;
   int classes = 0;                            // of the model it was read for
+  std::vector<std::string> class_names;       // as the data calls them, where it was read for no model
+  std::filesystem::path directory;            // that all pictures are in
   std::vector<std::filesystem::path> images;  // where the pictures should be; whether they are is not checked
   std::vector<int> labels;                    // single_label: the class of each picture
   std::vector<std::vector<int>> label_sets;   // multi_label: the classes of each picture, ascending
+  // coco: of each picture the boxes, and the size that they are of (0 x 0 where the file does not give it)
+  std::vector<std::vector<Box>> boxes;
+  std::vector<Size> sizes;
 
   std::size_t size() const noexcept { return images.size(); }
 };
 
 // What a dataset is read for, and how.
 struct DatasetOptions {
-  int classes = 0;                  // of the model
+  // Of the model. 0, for a model that is yet to be trained: the classes of the data, which are the categories
+  // by ascending id, the folders by name, the table's labels by name or, where they are numbers, 0 … the
+  // largest.
+  int classes = 0;
   std::vector<std::string> labels;  // of the model, one a class; may be empty
   Crowd crowd = Crowd::positive;
   // Folder or file that gives the WordNet ids of ILSVRC's own class numbers; empty: looked for.

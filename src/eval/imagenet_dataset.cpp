@@ -12,6 +12,7 @@
 #include <optional>
 #include <set>
 #include <unordered_set>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -107,18 +108,51 @@ int class_of_row(const CsvRow& row, const Columns& columns, const DatasetOptions
   return *index;
 }
 
+constexpr int kMostClasses = 1'000'000;  // more are no classes but the numbers of something else
+
+// Which classes a table has of its own, where there is no model to ask: numbers count from 0, names are
+// numbered in their order. WordNet ids without an index beside them are names.
+DatasetOptions classes_of_table(const std::vector<CsvRow>& rows, Columns& columns, DatasetOptions options,
+                                const std::string& name) {
+  if (columns.index < 0) columns.index = std::exchange(columns.wordnet_id, -1);
+  std::set<std::string> names;
+  int largest = -1;
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    const auto column = static_cast<std::size_t>(columns.index);
+    if (column >= rows[r].fields.size()) continue;  // is reported with its line when it is read
+    const std::optional<int> index = parse_int(rows[r].fields[column]);
+    if (index) largest = std::max(largest, *index);
+    if (!index) names.insert(rows[r].fields[column]);
+  }
+  if (!names.empty() && largest >= 0) {
+    throw Error(ErrorCode::bad_format,
+                fmt::format("{}: some classes are numbers and some are names ('{}')", name, *names.begin()));
+  }
+  if (largest >= kMostClasses) {
+    throw Error(ErrorCode::bad_format,
+                fmt::format("{}: the class {} is too large: classes are numbered from 0", name, largest));
+  }
+  options.labels.assign(names.begin(), names.end());
+  for (int i = 0; i <= largest; ++i) options.labels.push_back(std::to_string(i));
+  options.classes = static_cast<int>(options.labels.size());
+  return options;
+}
+
 }  // namespace
 
-Dataset read_imagenet_csv(const fs::path& csv, const fs::path& directory, const DatasetOptions& options) {
+Dataset read_imagenet_csv(const fs::path& csv, const fs::path& directory, const DatasetOptions& read_for) {
   const auto file = MappedFile::open(csv);
   const std::string name = csv.string();
   const std::vector<CsvRow> rows =
       parse_csv({reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()}, name);
   if (rows.empty()) throw Error(ErrorCode::bad_format, name + ": is empty");
-  const Columns columns = find_columns(rows.front(), name);
+  Columns columns = find_columns(rows.front(), name);
+  const bool own_classes = read_for.classes == 0;
+  const DatasetOptions options = own_classes ? classes_of_table(rows, columns, read_for, name) : read_for;
 
   Dataset dataset;
   dataset.classes = options.classes;
+  if (own_classes) dataset.class_names = options.labels;
   std::unordered_set<std::string> seen;
   for (std::size_t r = 1; r < rows.size(); ++r) {
     const CsvRow& row = rows[r];
@@ -138,11 +172,19 @@ Dataset read_imagenet_csv(const fs::path& csv, const fs::path& directory, const 
   return dataset;
 }
 
-Dataset read_class_folders(const fs::path& directory, const DatasetOptions& options) {
-  std::map<int, fs::path> folders;  // by class, so that the order of pictures is fixed
+Dataset read_class_folders(const fs::path& directory, const DatasetOptions& read_for) {
+  std::set<std::string> names;
   for (const fs::directory_entry& entry : entries_of(directory)) {
-    const std::string name = entry.path().filename().string();
-    if (!entry.is_directory() || name.starts_with('.')) continue;
+    std::string name = entry.path().filename().string();
+    if (entry.is_directory() && !name.starts_with('.')) names.insert(std::move(name));
+  }
+  DatasetOptions options = read_for;
+  if (read_for.classes == 0) {
+    options.classes = static_cast<int>(names.size());
+    options.labels.assign(names.begin(), names.end());
+  }
+  std::map<int, fs::path> folders;  // by class, so that the order of pictures is fixed
+  for (const std::string& name : names) {
     std::optional<int> index = class_by_label(name, options.labels);
     if (!index && options.classes == kImageNetClasses) index = class_of_wordnet_id(name);
     if (!index) {
@@ -152,7 +194,7 @@ Dataset read_class_folders(const fs::path& directory, const DatasetOptions& opti
                       "a WordNet id of ImageNet-1k",
                       directory.string(), name));
     }
-    if (!folders.emplace(*index, entry.path()).second) {
+    if (!folders.emplace(*index, directory / name).second) {
       throw Error(ErrorCode::bad_format,
                   fmt::format("{}: '{}' and '{}' are the same class", directory.string(),
                               folders[*index].filename().string(), name));
@@ -160,6 +202,7 @@ Dataset read_class_folders(const fs::path& directory, const DatasetOptions& opti
   }
   Dataset dataset;
   dataset.classes = options.classes;
+  if (read_for.classes == 0) dataset.class_names = options.labels;
   for (const auto& [index, folder] : folders) {
     std::set<fs::path> pictures;
     for (const fs::directory_entry& entry : entries_of(folder)) {

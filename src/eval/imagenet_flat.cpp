@@ -119,7 +119,7 @@ int flat_validation_number(const fs::path& path) {
 
 Dataset read_imagenet_flat(const fs::path& truth_file, const fs::path& directory,
                            const DatasetOptions& options) {
-  if (options.classes != kImageNetClasses) {
+  if (options.classes != 0 && options.classes != kImageNetClasses) {
     throw Error(ErrorCode::shape_mismatch,
                 fmt::format("ImageNet's validation set has 1000 classes, the model {}", options.classes));
   }
@@ -134,7 +134,10 @@ Dataset read_imagenet_flat(const fs::path& truth_file, const fs::path& directory
     }
   }
   Dataset dataset;
-  dataset.classes = options.classes;
+  dataset.classes = kImageNetClasses;
+  if (options.classes == 0) {
+    for (int i = 0; i < kImageNetClasses; ++i) dataset.class_names.push_back(wordnet_id_of_class(i));
+  }
   for (const auto& [number, path] : pictures) {
     const auto named = truth.by_name.find(path.filename().string());
     if (truth.by_name.empty() ? number > static_cast<int>(truth.classes.size())

@@ -156,6 +156,56 @@ TEST_F(DatasetTest, CocoMapsIdsWithGapsByOrder) {
   EXPECT_EQ(target_matrix(d), (std::vector<std::uint8_t>{1, 0, 1, 0, 0, 0}));
 }
 
+TEST_F(DatasetTest, CocoBoxes) {
+  const Dataset d = coco(R"({"annotations": [
+    {"image_id": 7, "category_id": 90, "segmentation": [[9, 9]], "bbox": [0.5, 2, 3e1, 4.25], "area": 5},
+    {"image_id": 7, "category_id": 1, "keypoints": [[[1]]]}],
+  "images": [{"id": 7, "width": 640, "height": 480, "file_name": "a.jpg"}, {"id": 9, "file_name": "b.jpg"}],
+  "categories": [{"id": 90, "name": "toothbrush", "bbox": [1, 2]}, {"id": 1, "name": "person"}]})",
+                         options(2));
+  ASSERT_EQ(d.boxes.size(), 2u);
+  ASSERT_EQ(d.boxes[0].size(), 2u);
+  const Box& box = d.boxes[0][0];
+  EXPECT_EQ(box.label, 1);
+  EXPECT_EQ(box.left, 0.5f);
+  EXPECT_EQ(box.top, 2.f);
+  EXPECT_EQ(box.width, 30.f);
+  EXPECT_EQ(box.height, 4.25f);
+  EXPECT_EQ(d.boxes[0][1].width, 0.f);  // none was given
+  EXPECT_TRUE(d.boxes[1].empty());
+  EXPECT_EQ(d.sizes, (std::vector<Size>{{480, 640}, {0, 0}}));
+}
+
+TEST_F(DatasetTest, ClassesOfTheDataWhereNoModelGivesThem) {
+  const Dataset c = coco(kCoco, options(0));
+  EXPECT_EQ(c.classes, 3);
+  EXPECT_EQ(c.class_names, (std::vector<std::string>{"person", "stop sign", "toothbrush"}));
+  EXPECT_EQ(c.label_sets[0], (std::vector<int>{0, 2}));
+
+  const Dataset named = csv("file,label\na.jpg,dog\nb.jpg,cat\nc.jpg,dog\n", options(0));
+  EXPECT_EQ(named.class_names, (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(named.labels, (std::vector<int>{1, 0, 1}));
+  const Dataset numbered = csv("file,label\na.jpg,10\nb.jpg,2\n", options(0));
+  EXPECT_EQ(numbered.classes, 11);
+  EXPECT_EQ(numbered.class_names[10], "10");
+  EXPECT_EQ(numbered.labels, (std::vector<int>{10, 2}));
+  const Dataset by_id = csv("file,wnid\na.jpg,n02\nb.jpg,n01\n", options(0));
+  EXPECT_EQ(by_id.labels, (std::vector<int>{1, 0}));
+  expect_error(ErrorCode::bad_format, "some are names",
+               [&] { csv("file,label\na.jpg,1\nb.jpg,cat\n", options(0)); });
+  expect_error(ErrorCode::bad_format, "too large",
+               [&] { csv("file,label\na.jpg,2147483647\n", options(0)); });
+  expect_error(ErrorCode::shape_mismatch, "not one of",
+               [&] { csv("file,label\na.jpg,-1\nb.jpg,1\n", options(0)); });
+
+  write("pics/dog/a.jpg", "");
+  write("pics/cat/b.jpg", "");
+  const Dataset folders = read_dataset("folders:" + (directory_ / "pics").string(), options(0));
+  EXPECT_EQ(folders.class_names, (std::vector<std::string>{"cat", "dog"}));
+  EXPECT_EQ(folders.labels, (std::vector<int>{0, 1}));
+  EXPECT_EQ(folders.directory, directory_ / "pics");
+}
+
 TEST_F(DatasetTest, CocoCrowdsCanBeLeftOut) {
   DatasetOptions o = options(3);
   o.crowd = Crowd::ignore;
@@ -182,6 +232,10 @@ TEST_F(DatasetTest, CocoRefusals) {
             (std::vector<int>{0}));
   refuses(ErrorCode::bad_format, "unknown image 2", file(R"({"image_id": 2, "category_id": 1})"));
   refuses(ErrorCode::bad_format, "unknown category 2", file(R"({"image_id": 1, "category_id": 2})"));
+  refuses(ErrorCode::bad_format, "bbox of 3",
+          file(R"({"image_id": 1, "category_id": 1, "bbox": [1, 2, 3]})"));
+  refuses(ErrorCode::bad_format, "bbox of 5",
+          file(R"({"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4, 5]})"));
   refuses(ErrorCode::bad_format, "annotation without", file(R"({"image_id": 1})"));
   refuses(ErrorCode::bad_format, "annotation without", file(R"({"image_id": "1", "category_id": 1})"));
   refuses(ErrorCode::bad_format, "too large",
@@ -212,6 +266,7 @@ TEST_F(DatasetTest, Specs) {
   refuses(ErrorCode::invalid_argument, "is no data set", "mnist:here");
   refuses(ErrorCode::invalid_argument, "is no data set", directory_.string());
   refuses(ErrorCode::invalid_argument, "coco:ANN.json,DIR", "coco:" + (directory_ / "pics").string());
+  refuses(ErrorCode::invalid_argument, "csv:LABELS.csv,DIR", "csv:" + (directory_ / "pics").string());
   refuses(ErrorCode::not_found, "no such folder", "imagenet:" + (directory_ / "nowhere").string());
   refuses(ErrorCode::not_found, "gone.csv", spec("imagenet", directory_ / "gone.csv"));
   refuses(ErrorCode::invalid_argument, "is not a folder", "imagenet:" + write("file", "").string());
@@ -224,6 +279,8 @@ TEST_F(DatasetTest, PathsWithCommas) {
   const Dataset d =
       read_dataset("imagenet:" + file.string() + "," + (directory_ / "a,b").string(), options(2));
   EXPECT_EQ(d.images[0], directory_ / "a,b" / "a.jpg");
+  write("a,b/cat/b.jpg", "");
+  EXPECT_EQ(read_dataset("folders:" + (directory_ / "a,b").string(), options(0)).size(), 1u);
 }
 
 TEST_F(DatasetTest, TruncateKeepsTheFirst) {
