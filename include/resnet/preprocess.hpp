@@ -62,6 +62,7 @@ ImageWindow load_window(const std::filesystem::path& path, const Preprocess& pre
 
 // `window` must have been made for this `preprocess` (or hold the whole picture); Error
 // {invalid_argument} where it holds too little.
+Image resize_and_crop(const ImageWindow& window, const Preprocess& preprocess);
 void preprocess_image(const ImageWindow& window, const Preprocess& preprocess, float* chw);
 
 }  // namespace resnet

@@ -1,4 +1,4 @@
-#include "image/decoders.hpp"
+#include "image/decode_region.hpp"
 #include "image/exif.hpp"
 #include "image/picture_file.hpp"
 #include "image/preprocess_plan.hpp"
@@ -79,7 +79,7 @@ constexpr std::array kFormats{
 };
 
 ImageWindow decode(Bytes bytes, const std::string& name, const DecodeOptions& options,
-                   const Preprocess* preprocess) {
+                   const RegionWanted& wanted) {
   if (bytes.empty()) throw Error(ErrorCode::bad_format, fmt::format("{}: the file is empty", name));
   const Format format = sniff(bytes.first(std::min(bytes.size(), kSniffBytes)), name);
   const auto entry = std::find_if(kFormats.begin(), kFormats.end(),
@@ -91,11 +91,9 @@ ImageWindow decode(Bytes bytes, const std::string& name, const DecodeOptions& op
   const int orientation = turn ? entry->orientation(bytes) : 1;
 
   DecodeRequest request{.bytes = bytes, .name = name, .max_pixels = options.max_pixels, .wanted = {}};
-  if (preprocess != nullptr) {
+  if (wanted) {
     request.wanted = [&](Size stored) {
-      const Size upright = upright_size(stored, orientation);
-      const Axes axes = make_axes(make_plan(*preprocess, upright), upright, preprocess->interpolation);
-      return to_stored(region_read(axes), stored, orientation);
+      return to_stored(wanted(upright_size(stored, orientation)), stored, orientation);
     };
   }
   ImageWindow window = entry->decode(request);
@@ -108,12 +106,23 @@ ImageWindow decode(Bytes bytes, const std::string& name, const DecodeOptions& op
 }
 
 }  // namespace
+
+ImageWindow decode_region(Bytes bytes, const std::string& name, const RegionWanted& wanted,
+                          const DecodeOptions& options) {
+  return decode(bytes, name, options, wanted);
+}
+
+ImageWindow load_region(const std::filesystem::path& path, const RegionWanted& wanted,
+                        const DecodeOptions& options) {
+  return decode(read_picture_file(path, options.max_pixels), path.string(), options, wanted);
+}
+
 }  // namespace resnet::image
 
 namespace resnet {
 
 Image decode_image(std::span<const std::byte> bytes, const std::string& name, const DecodeOptions& options) {
-  return image::decode(bytes, name, options, nullptr).pixels;
+  return image::decode(bytes, name, options, {}).pixels;
 }
 
 Image load_image(const std::filesystem::path& path, const DecodeOptions& options) {
@@ -122,7 +131,11 @@ Image load_image(const std::filesystem::path& path, const DecodeOptions& options
 
 ImageWindow decode_window(std::span<const std::byte> bytes, const std::string& name,
                           const Preprocess& preprocess, const DecodeOptions& options) {
-  return image::decode(bytes, name, options, &preprocess);
+  const auto wanted = [&](Size picture) {
+    return image::region_read(
+        image::make_axes(image::make_plan(preprocess, picture), picture, preprocess.interpolation));
+  };
+  return image::decode(bytes, name, options, wanted);
 }
 
 ImageWindow load_window(const std::filesystem::path& path, const Preprocess& preprocess,

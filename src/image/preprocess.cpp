@@ -152,14 +152,16 @@ Image resize_and_crop(const Image& image, const Preprocess& preprocess) {
   return image::resize_and_crop_region(image, 0, 0, {image.height, image.width}, preprocess);
 }
 
+Image resize_and_crop(const ImageWindow& window, const Preprocess& preprocess) {
+  return image::resize_and_crop_region(window.pixels, window.left, window.top, window.full, preprocess);
+}
+
 void preprocess_image(const Image& image, const Preprocess& preprocess, float* chw) {
   image::to_tensor(resize_and_crop(image, preprocess), preprocess, chw);
 }
 
 void preprocess_image(const ImageWindow& window, const Preprocess& preprocess, float* chw) {
-  image::to_tensor(
-      image::resize_and_crop_region(window.pixels, window.left, window.top, window.full, preprocess),
-      preprocess, chw);
+  image::to_tensor(resize_and_crop(window, preprocess), preprocess, chw);
 }
 
 }  // namespace resnet

@@ -83,17 +83,22 @@ void rows_portable(const ResampleAxis& axis, int i, const std::uint8_t* const* r
 }  // namespace
 
 ResampleAxis make_axis(int in_size, int out_size, int begin, int end, Interpolation interpolation) {
+  return make_axis(in_size, 0, in_size, out_size, begin, end, interpolation);
+}
+
+ResampleAxis make_axis(int in_size, double from, double to, int out_size, int begin, int end,
+                       Interpolation interpolation) {
   ResampleAxis axis;
   axis.in_size = in_size;
   axis.taps.reserve(static_cast<std::size_t>(end - begin));
-  if (in_size == out_size) {
+  if (to - from == out_size && from == std::floor(from)) {
     axis.identity = true;
-    for (int i = begin; i < end; ++i) axis.taps.push_back({i, 1});
+    for (int i = begin; i < end; ++i) axis.taps.push_back({static_cast<int>(from) + i, 1});
     return axis;
   }
 
   const bool bilinear = interpolation == Interpolation::bilinear;
-  const double scale = static_cast<double>(in_size) / out_size;
+  const double scale = (to - from) / out_size;
   const double stretch = std::max(scale, 1.0);
   const double support = (bilinear ? 1.0 : 2.0) * stretch;
   const double inverse_stretch = 1.0 / stretch;
@@ -103,7 +108,7 @@ ResampleAxis make_axis(int in_size, int out_size, int begin, int end, Interpolat
 
   std::vector<double> exact(static_cast<std::size_t>(most_taps));
   for (int i = begin; i < end; ++i) {
-    const double center = (i + 0.5) * scale;
+    const double center = from + (i + 0.5) * scale;
     const int first = std::max(static_cast<int>(center - support + 0.5), 0);
     const int last = std::min(static_cast<int>(center + support + 0.5), in_size);
     const int count = last - first;

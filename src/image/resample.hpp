@@ -1,6 +1,6 @@
 // Separable antialiased resampling of 8-bit RGB in fixed point, bit-equal to Pillow's.
 //
-// Along one axis, output position i (pixel centre c = (i + 0.5) * scale, scale = in / out) is
+// Along one axis, output position i (pixel centre c = from + (i + 0.5) * scale, scale = (to - from) / out) is
 //     out[i] = clip8((2^21 + sum_j weight[i][j] * in[first[i] + j]) >> 22)
 // where the filter (triangle, or cubic with a = -0.5) is stretched by max(scale, 1), its weights are
 // normalised in double and rounded to 22 fractional bits. Columns first, rows second, 8 bits between.
@@ -25,7 +25,7 @@ struct ResampleAxis {
     int count;  // >= 1
   };
   int in_size = 0;
-  bool identity = false;              // in == out: the pass is left out, and `taps` name the position itself
+  bool identity = false;              // every output position is one of the input: the pass is left out
   int stride = 0;                     // weights a position; a multiple of 4, unused ones are 0
   std::vector<Taps> taps;             // [end - begin]
   std::vector<std::int32_t> weights;  // [end - begin][stride]
@@ -46,6 +46,11 @@ struct ResampleAxis {
 };
 
 ResampleAxis make_axis(int in_size, int out_size, int begin, int end, Interpolation interpolation);
+
+// The same for the part [from, to) of an input axis, as Pillow's resize(box=...): the filter may reach over
+// the ends of the part, into what lies beside it. 0 <= from < to <= in_size.
+ResampleAxis make_axis(int in_size, double from, double to, int out_size, int begin, int end,
+                       Interpolation interpolation);
 
 // The two inner loops, one pair an instruction set.
 struct ResampleKernels {

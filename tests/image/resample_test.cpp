@@ -86,6 +86,28 @@ TEST(Resample, PartOfAPictureEqualsThatPartOfTheWhole) {
   }
 }
 
+TEST(Resample, ABoxOfTheWholeAxisIsTheAxis) {
+  for (const int out : {1, 30, 61, 200}) {
+    const ResampleAxis whole = make_axis(61, out, 0, out, Interpolation::bilinear);
+    const ResampleAxis box = make_axis(61, 0, 61, out, 0, out, Interpolation::bilinear);
+    EXPECT_EQ(whole.weights, box.weights);
+    EXPECT_EQ(whole.identity, box.identity);
+  }
+}
+
+TEST(Resample, ABoxAsLargeAsTheOutputIsCopied) {
+  const Image in = noise(50, 40, 3);
+  const ResampleAxis columns = make_axis(50, 7, 37, 30, 0, 30, Interpolation::bilinear);
+  const ResampleAxis rows = make_axis(40, 5, 25, 20, 0, 20, Interpolation::bilinear);
+  EXPECT_TRUE(columns.identity && rows.identity);
+  std::vector<std::uint8_t> out(30 * 20 * 3);
+  resample(best_resample_kernels(), in, 0, 0, columns, rows, out.data(), 30 * 3);
+  for (int y = 0; y < 20; ++y) {
+    for (int x = 0; x < 90; ++x)
+      ASSERT_EQ(out[static_cast<std::size_t>(y * 90 + x)], in.row(y + 5)[7 * 3 + x]);
+  }
+}
+
 TEST(Resample, AConstantPictureStaysConstant) {
   for (const int value : {0, 1, 127, 254, 255}) {
     Image in = noise(53, 19, 1);
