@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include <resnet/model.hpp>
@@ -31,5 +32,14 @@ struct Format {
 
 // In the order in which they are tried.
 std::span<const Format> formats() noexcept;
+
+// What a file holds, before anyone asks whether it makes a network.
+struct RawFile {
+  std::string name;         // for messages: the path
+  std::string_view format;  // Format::name
+  RawModel raw;
+};
+// Throws Error: not_found, io, and what the format's reader throws; bad_format where no format fits.
+RawFile read_raw_model(const std::filesystem::path& path);
 
 }  // namespace resnet::formats

@@ -2,13 +2,11 @@
 #include "model/architecture_match.hpp"
 #include "model/formats.hpp"
 #include "model/labels.hpp"
-#include "model/manifest.hpp"
 #include "model/quantized_tensors.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <string>
-#include <system_error>
 
 #include <fmt/format.h>
 
@@ -24,36 +22,6 @@ using namespace formats;
 // A network needs 32 pixels a side; beyond 2^14 a picture would not fit in memory.
 constexpr int kSmallestSide = 32;
 constexpr int kLargestSide = 1 << 14;
-
-std::string known_formats() {
-  std::string text;
-  for (const Format& format : formats::formats()) {
-    if (!text.empty()) text += ", ";
-    text += format.description;
-  }
-  return text;
-}
-
-FileView open_model(const fs::path& path) {
-  std::error_code error;
-  if (!fs::is_directory(path, error)) return map_file(path);
-  if (!fs::exists(path / kManifestName, error)) {
-    throw Error(ErrorCode::not_found, path.string() + ": a directory without " + kManifestName +
-                                          "; give a model file or an exported directory");
-  }
-  return map_file(path / kManifestName);
-}
-
-const Format& recognise(const FileView& file) {
-  if (file.bytes.empty()) throw Error(ErrorCode::truncated, file.name + ": the file is empty");
-  const auto all = formats::formats();
-  const auto it = std::find_if(all.begin(), all.end(), [&](const Format& f) { return f.recognise(file); });
-  if (it == all.end()) {
-    throw Error(ErrorCode::bad_format,
-                fmt::format("{}: not a model of a known format (read are: {})", file.name, known_formats()));
-  }
-  return *it;
-}
 
 void validate_preprocess(const Preprocess& p, const std::string& name) {
   const auto side_ok = [](int side) { return side >= kSmallestSide && side <= kLargestSide; };
@@ -190,10 +158,9 @@ const Tensor& Model::tensor(std::string_view name) const {
 }
 
 Model load_model(const fs::path& path) {
-  const FileView file = open_model(path);
-  const Format& format = recognise(file);
-  Model model = build(format.read(file), file.name);
-  model.format = format.name;
+  RawFile file = read_raw_model(path);
+  Model model = build(std::move(file.raw), file.name);
+  model.format = file.format;
   model.path = path;
   validate_preprocess(model.preprocess, file.name);
   validate_answers(model, file.name);
