@@ -77,9 +77,16 @@ image::Region draw_crop(const TrainingSample& sample, Size picture, const Augmen
 void set_targets(const TrainingSample& sample, Size picture, const image::Region& crop,
                  const AugmentOptions& options, std::span<float> targets);
 
-// What Pillow's resize((size, size), box=crop) gives of the picture that `window` is a part of, written to
-// pixels[size][size][3]. Throws Error{invalid_argument} where the window holds too little.
-void resize_crop(const ImageWindow& window, const image::Region& crop, const AugmentOptions& options,
+// A picture, or the part of one that was decoded.
+struct PictureView {
+  const Image& pixels;
+  Size full;              // of the whole picture
+  int left = 0, top = 0;  // where `pixels` lies in it
+};
+
+// What Pillow's resize((size, size), box=crop) gives, written to pixels[size][size][3]. Throws
+// Error{invalid_argument} where the view holds too little of the picture.
+void resize_crop(const PictureView& picture, const image::Region& crop, const AugmentOptions& options,
                  std::uint8_t* pixels);
 
 // The part of a picture that resize_crop reads: a little more than the crop.
