@@ -17,9 +17,8 @@ class BufferPool : public std::enable_shared_from_this<BufferPool> {
   // An empty `allocate` takes memory from the heap.
   static std::shared_ptr<BufferPool> make(std::size_t bytes, Allocate allocate);
 
-  // A buffer that comes back when its last owner lets go of it, which may be in any thread and after the last
-  // owner of the pool has let go of that. Throws what `allocate` throws, and Error{out_of_memory} where it
-  // gives none.
+  // A buffer that comes back when its last owner lets go of it, in whatever thread, and is freed where the
+  // pool is gone by then. Throws what `allocate` throws, and Error{out_of_memory} where it gives none.
   std::shared_ptr<std::uint8_t[]> take();
 
  private:
