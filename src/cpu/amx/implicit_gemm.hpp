@@ -107,8 +107,8 @@ class Multiplier {
   Multiplier(int rows, std::ptrdiff_t pixel_stride, const std::ptrdiff_t* offsets, int pieces)
       : registers_(rows), pixel_stride_(pixel_stride), offsets_(offsets), pieces_(pieces) {}
 
-  // `count` tiles from t on, 1, 2 or 4. `next` is what to fetch meanwhile: `lines` cache lines for each step
-  // of k through the weights.
+  // `count` tiles from t on, 1, 2 or 4. `next` is what one or two fetch into L2 meanwhile: `lines` cache
+  // lines for each step of k through the weights.
   RESNET_INLINE void run(const typename A::Channels& channels, const PixelTiles<A>& tiles, int t, int count,
                          const std::byte* weights, const std::byte* next, int lines, std::byte* out,
                          const std::byte* residual) {
@@ -116,9 +116,8 @@ class Multiplier {
     const std::byte* const* in = tiles.in + t;
     std::int32_t* acc = accumulators_[buffer_];
     if (count == 4) {
-      const std::ptrdiff_t second = pieces_ * kPieceBytes;
-      column(channels, in, weights, next, lines / 2, acc, std::integral_constant<int, 0>{});
-      column(channels, in, weights + second, next + second, lines / 2, acc, std::integral_constant<int, 1>{});
+      column(channels, in, weights, acc, std::integral_constant<int, 0>{});
+      column(channels, in, weights + pieces_ * kPieceBytes, acc, std::integral_constant<int, 1>{});
     } else if (count == 2) {
       block<2>(channels, in, weights, next, lines, acc);
     } else {
@@ -137,7 +136,7 @@ class Multiplier {
   void finish() { pending_.finish(kMostRows); }
 
  private:
-  static constexpr int kMostRows = 4 * kTileRows;
+  static constexpr int kMostRows = 4 * kTileRows, kStepsAhead = 4;
   static constexpr std::ptrdiff_t kAccStride = kPairChannels * sizeof(std::int32_t);
 
   // One or two pixel tiles with both channel tiles: accumulators [pixel tile][channel tile].
@@ -185,8 +184,7 @@ class Multiplier {
   // Four pixel tiles with one of the channel tiles.
   template <int Channel>
   RESNET_INLINE void column(const typename A::Channels& channels, const std::byte* const* in,
-                            const std::byte* w, const std::byte* next, int lines, std::int32_t* acc,
-                            std::integral_constant<int, Channel>) {
+                            const std::byte* w, std::int32_t* acc, std::integral_constant<int, Channel>) {
     const auto* bias = reinterpret_cast<const std::byte*>(channels.bias) + 64 * Channel;
     generic::unroll<A, 4>([&](auto i) __attribute__((always_inline)) { load_tile<A, i>(bias, 0); });
     const int slice = (kMostRows + 2 * pieces_ - 1) / (2 * pieces_);
@@ -196,9 +194,11 @@ class Multiplier {
         load_tile<A, 4 + i % 2>(in[i] + offsets_[piece], pixel_stride_);
         A::template product<i, 4 + i % 2, 6>();
       });
+      // The weights pass once, from L3, so that the next steps' are fetched into L1.
+      generic::unroll<A, kTileRows>([&](auto line) __attribute__((always_inline)) {
+        __builtin_prefetch(w + kStepsAhead * kPieceBytes + line * 64);
+      });
       w += kPieceBytes;
-      for (int line = 0; line < lines; ++line) __builtin_prefetch(next + line * 64, 0, 2);
-      next += kPieceBytes;
       pending_.finish(slice);
     }
     if constexpr (Channel == 1) pending_.finish(kMostRows);
