@@ -69,7 +69,8 @@ void check_options(const AugmentOptions& o) {
     double value;
   };
   for (const Named& p : {Named{"flip", o.flip}, Named{"cutout", o.cutout}, Named{"mixup", o.mixup},
-                         Named{"min_visible", o.min_visible}, Named{"min_cover", o.min_cover}}) {
+                         Named{"min_visible", o.min_visible}, Named{"min_cover", o.min_cover},
+                         Named{"min_ignored", o.min_ignored}}) {
     require(p.value >= 0 && p.value <= 1, p.name, p.value, "0 … 1");
   }
   for (const Named& p : {Named{"brightness", o.brightness}, Named{"contrast", o.contrast},
@@ -112,7 +113,10 @@ void mix(std::span<std::uint8_t> pixels, std::span<const std::uint8_t> other, in
 
 void mix(std::span<float> targets, std::span<const float> other, int share) {
   const float theirs = static_cast<float>(share) / 256;
-  for (std::size_t i = 0; i < targets.size(); ++i) targets[i] = targets[i] * (1 - theirs) + other[i] * theirs;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const bool ignored = targets[i] == kIgnored || other[i] == kIgnored;
+    targets[i] = ignored ? kIgnored : targets[i] * (1 - theirs) + other[i] * theirs;
+  }
 }
 
 }  // namespace resnet::train

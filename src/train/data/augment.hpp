@@ -28,16 +28,21 @@ struct AugmentOptions {
   Interpolation interpolation = Interpolation::bilinear;
 
   // The crop (torchvision's RandomResizedCrop): its area as a share of the picture's, its width over its
-  // height.
+  // height. relative_ratio: that ratio over the picture's own, so that objects are distorted in training as
+  // they are where whole pictures are resized to a square.
   Range crop_scale{0.25, 1.0};
   Range crop_ratio{3.0 / 4.0, 4.0 / 3.0};
+  bool relative_ratio = false;
 
   // Where the picture has boxes: a crop has a label if it shows at least `min_visible` of the area of one of
-  // its boxes, or if what it shows of one fills at least `min_cover` of the crop. A crop that has none of the
-  // picture's labels is drawn anew, up to `redraws` times. false: a crop has all labels of its picture.
+  // its boxes, or if what it shows of one fills at least `min_cover` of the crop; a label of which it shows
+  // less, but at least `min_ignored` of the area of a box, counts neither as there nor as absent. A crop that
+  // has none of the picture's labels is drawn anew, up to `redraws` times. false: a crop has all labels of
+  // its picture.
   bool box_aware = true;
   double min_visible = 0.25;
   double min_cover = 0.25;
+  double min_ignored = 0.05;
   int redraws = 5;
 
   double flip = 0.5;  // probability of turning left to right
@@ -73,7 +78,10 @@ void check_options(const AugmentOptions& options);
 image::Region draw_crop(const TrainingSample& sample, Size picture, const AugmentOptions& options,
                         SampleRng& rng);
 
-// Sets targets[c] = 1 for each label that a crop has, 0 for the others.
+// The target of a label that may be called there or absent: losses leave it out.
+inline constexpr float kIgnored = -1;
+
+// Sets targets[c] = 1 for each label that a crop has, kIgnored where it shows little of it, 0 for the others.
 void set_targets(const TrainingSample& sample, Size picture, const image::Region& crop,
                  const AugmentOptions& options, std::span<float> targets);
 
@@ -99,7 +107,8 @@ void change_pixels(std::uint8_t* pixels, const AugmentOptions& options, SampleRn
 // without mixup.
 int draw_mixup(const AugmentOptions& options, SampleRng& rng);
 
-// pixels and targets become (256 - share) / 256 of themselves and share / 256 of the other ones.
+// pixels and targets become (256 - share) / 256 of themselves and share / 256 of the other ones; what is
+// kIgnored in one of the two stays so.
 void mix(std::span<std::uint8_t> pixels, std::span<const std::uint8_t> other, int share);
 void mix(std::span<float> targets, std::span<const float> other, int share);
 

@@ -18,10 +18,11 @@ constexpr int kDraws = 10;  // of an area and a ratio that fit, as torchvision's
 // logarithm. Where nothing fits, the middle of the picture, as much of it as has a permitted ratio.
 Region draw_region(Size picture, const AugmentOptions& options, SampleRng& rng) {
   const double area = static_cast<double>(picture.width) * picture.height;
+  const double unit = options.relative_ratio ? static_cast<double>(picture.width) / picture.height : 1;
+  const Range ratios{options.crop_ratio.from * unit, options.crop_ratio.to * unit};
   for (int i = 0; i < kDraws; ++i) {
     const double target = area * rng.uniform(options.crop_scale.from, options.crop_scale.to);
-    const double ratio =
-        std::exp(rng.uniform(std::log(options.crop_ratio.from), std::log(options.crop_ratio.to)));
+    const double ratio = std::exp(rng.uniform(std::log(ratios.from), std::log(ratios.to)));
     const double width = std::round(std::sqrt(target * ratio));
     const double height = std::round(std::sqrt(target / ratio));
     if (width >= 1 && width <= picture.width && height >= 1 && height <= picture.height) {
@@ -35,42 +36,48 @@ Region draw_region(Size picture, const AugmentOptions& options, SampleRng& rng) 
   int width = picture.width;
   int height = picture.height;
   const double ratio = static_cast<double>(width) / height;
-  if (ratio < options.crop_ratio.from) {
-    height = std::clamp(static_cast<int>(std::round(width / options.crop_ratio.from)), 1, picture.height);
-  } else if (ratio > options.crop_ratio.to) {
-    width = std::clamp(static_cast<int>(std::round(height * options.crop_ratio.to)), 1, picture.width);
+  if (ratio < ratios.from) {
+    height = std::clamp(static_cast<int>(std::round(width / ratios.from)), 1, picture.height);
+  } else if (ratio > ratios.to) {
+    width = std::clamp(static_cast<int>(std::round(height * ratios.to)), 1, picture.width);
   }
   return {(picture.width - width) / 2, (picture.height - height) / 2, width, height};
 }
 
-bool shows(const ObjectBox& box, Size picture, const Region& crop, const AugmentOptions& options) {
+struct Visible {
+  double of_box;   // the share of the box's area that the crop shows
+  double of_crop;  // the share of the crop that this fills
+};
+
+Visible visible(const ObjectBox& box, Size picture, const Region& crop) {
   const auto overlap = [](double from, double to, int side, int begin, int length) {
     return std::max(0.0, std::min(to * side, static_cast<double>(begin + length)) -
                              std::max(from * side, static_cast<double>(begin)));
   };
   const double width = static_cast<double>(box.right - box.left) * picture.width;
   const double height = static_cast<double>(box.bottom - box.top) * picture.height;
-  const double visible = overlap(static_cast<double>(box.left), static_cast<double>(box.right), picture.width,
-                                 crop.left, crop.width) *
-                         overlap(static_cast<double>(box.top), static_cast<double>(box.bottom),
-                                 picture.height, crop.top, crop.height);
-  const double crop_area = static_cast<double>(crop.width) * crop.height;
-  return visible > 0 &&
-         (visible >= options.min_visible * width * height || visible >= options.min_cover * crop_area);
+  const double area = overlap(static_cast<double>(box.left), static_cast<double>(box.right), picture.width,
+                              crop.left, crop.width) *
+                      overlap(static_cast<double>(box.top), static_cast<double>(box.bottom), picture.height,
+                              crop.top, crop.height);
+  if (area <= 0) return {0, 0};
+  return {area / (width * height), area / (static_cast<double>(crop.width) * crop.height)};
 }
 
-// Whether a crop can be without the label at all, because the label has boxes.
-bool has_box(const TrainingSample& sample, int label) {
-  return std::any_of(sample.boxes.begin(), sample.boxes.end(),
-                     [&](const ObjectBox& box) { return box.label == label; });
-}
-
-bool shows_label(const TrainingSample& sample, int label, Size picture, const Region& crop,
-                 const AugmentOptions& options) {
-  if (!options.box_aware || !has_box(sample, label)) return true;
-  return std::any_of(sample.boxes.begin(), sample.boxes.end(), [&](const ObjectBox& box) {
-    return box.label == label && shows(box, picture, crop, options);
-  });
+// 1, 0 or kIgnored. A label without a box may be anywhere: it is taken to be in every crop.
+float target_of(const TrainingSample& sample, int label, Size picture, const Region& crop,
+                const AugmentOptions& options) {
+  bool has_box = false;
+  float target = 0;
+  for (const ObjectBox& box : sample.boxes) {
+    if (box.label != label) continue;
+    has_box = true;
+    const Visible seen = visible(box, picture, crop);
+    if (seen.of_box <= 0) continue;
+    if (seen.of_box >= options.min_visible || seen.of_crop >= options.min_cover) return 1;
+    if (seen.of_box >= options.min_ignored) target = kIgnored;
+  }
+  return has_box && options.box_aware ? target : 1;
 }
 
 struct CropAxes {
@@ -90,7 +97,7 @@ Region draw_crop(const TrainingSample& sample, Size picture, const AugmentOption
   Region crop = draw_region(picture, options, rng);
   for (int i = 0; i < options.redraws && !sample.labels.empty(); ++i) {
     if (std::any_of(sample.labels.begin(), sample.labels.end(),
-                    [&](int label) { return shows_label(sample, label, picture, crop, options); })) {
+                    [&](int label) { return target_of(sample, label, picture, crop, options) == 1; })) {
       break;
     }
     crop = draw_region(picture, options, rng);
@@ -102,7 +109,7 @@ void set_targets(const TrainingSample& sample, Size picture, const Region& crop,
                  const AugmentOptions& options, std::span<float> targets) {
   std::fill(targets.begin(), targets.end(), 0.0f);
   for (const int label : sample.labels) {
-    if (shows_label(sample, label, picture, crop, options)) targets[static_cast<std::size_t>(label)] = 1;
+    targets[static_cast<std::size_t>(label)] = target_of(sample, label, picture, crop, options);
   }
 }
 

@@ -157,6 +157,8 @@ TEST(Mixup, BlendsPixelsAndTargetsAlike) {
   mix(targets, std::vector<float>{0, 1, 1}, 64);
   EXPECT_EQ(pixels, (std::vector<std::uint8_t>{64, 191, 100, 13}));
   EXPECT_EQ(targets, (std::vector<float>{0.75f, 0.25f, 1}));
+  mix(targets, std::vector<float>{kIgnored, 0.25f, 1}, 64);
+  EXPECT_EQ(targets, (std::vector<float>{kIgnored, 0.25f, 1}));
   mix(pixels, other, 256);
   EXPECT_EQ(pixels, other);
   mix(pixels, kPicture, 0);

@@ -62,6 +62,23 @@ TEST(DrawCrop, StaysInThePictureAndInItsRanges) {
   EXPECT_NEAR(tallest, 1.5, 0.02);
 }
 
+TEST(DrawCrop, RatiosRelativeToThePictures) {
+  AugmentOptions options;
+  options.crop_ratio = {0.8, 1.25};
+  options.relative_ratio = true;
+  for (int i = 0; i < 2000; ++i) {
+    SampleRng rng(6, 0, i);
+    const Region crop = draw_crop(unlabelled(), {100, 400}, options, rng);
+    const double ratio = static_cast<double>(crop.width) / crop.height / 4;
+    ASSERT_GE(ratio, 0.77);
+    ASSERT_LE(ratio, 1.30);
+  }
+  // The whole picture has the ratio 1.
+  options.crop_ratio = options.crop_scale = {1, 1};
+  SampleRng rng(7);
+  EXPECT_TRUE(draw_crop(unlabelled(), {100, 37}, options, rng) == (Region{0, 0, 37, 100}));
+}
+
 TEST(DrawCrop, TakesTheMiddleWhereNothingFits) {
   AugmentOptions options;
   options.crop_scale = {1, 1};
@@ -98,6 +115,7 @@ TEST(Targets, NeedAShareOfTheBox) {
   options.min_cover = 1;
   // The box of class 0 is 20 x 20 pixels; of the crop from (left, top) on (20 - left) x (20 - top) of them
   // are seen.
+  options.min_ignored = 1;
   options.min_visible = 0.25;
   EXPECT_EQ(targets_of(sample, {10, 10, 40, 40}, options)[0], 1);
   EXPECT_EQ(targets_of(sample, {11, 10, 40, 40}, options)[0], 0);
@@ -108,10 +126,25 @@ TEST(Targets, NeedAShareOfTheBox) {
   EXPECT_EQ(targets_of(sample, {21, 0, 30, 30}, options)[0], 0);
 }
 
+TEST(Targets, OfWhatIsHardlySeenAreIgnored) {
+  TrainingSample sample = with_boxes();
+  AugmentOptions options;
+  options.min_cover = 1;
+  options.min_visible = 0.25;
+  options.min_ignored = 0.04;
+  EXPECT_EQ(targets_of(sample, {10, 10, 40, 40}, options)[0], 1);
+  EXPECT_EQ(targets_of(sample, {11, 10, 40, 40}, options)[0], kIgnored);
+  EXPECT_EQ(targets_of(sample, {16, 16, 40, 40}, options)[0], kIgnored);
+  EXPECT_EQ(targets_of(sample, {17, 16, 40, 40}, options)[0], 0);
+  // Another box of the class decides.
+  sample.boxes.push_back({.label = 0, .left = 0.4f, .top = 0.4f, .right = 0.5f, .bottom = 0.5f});
+  EXPECT_EQ(targets_of(sample, {11, 10, 40, 40}, options)[0], 1);
+}
+
 TEST(Targets, OrThatTheBoxFillsTheCrop) {
   const TrainingSample sample = with_boxes();
   AugmentOptions options;
-  options.min_visible = 1;  // class 1 fills the right half of the picture
+  options.min_visible = options.min_ignored = 1;  // class 1 fills the right half of the picture
   options.min_cover = 0.5;
   EXPECT_EQ(targets_of(sample, {40, 0, 20, 20}, options)[1], 1);
   EXPECT_EQ(targets_of(sample, {39, 0, 20, 20}, options)[1], 0);
