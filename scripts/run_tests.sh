@@ -13,11 +13,13 @@ networks='cpu_network.*(NetworkSizes|resnet18_n1|resnet34|resnet50_n2)|Ranges.*(
 networks+='|cpu_int8_network.*(portable|n1|resnet50)|MixedExecutable|Quantize.*resnet50|apps.Quantize'
 networks+='|QuantizeTest.(TheBitsDependOn|SameModel)|QuantizedFile.*/(8|2)|EveryCutIsExact'
 networks+='|verify.*Mutation|session_allocations|ManyPhotos'
+tests=$preset
+selection=()
 case $preset in
   asan) selection=(-LE slow -E "$networks|session_threads") ;;  # threads have their own suite
   tsan) selection=(-L threads -E "$networks|EveryModuleEquals") ;;  # the rest has one thread
   aarch64) selection=(-L arm) ;;  # emulated
-  *) selection=() ;;
+  train) tests=release/tests/train ;;  # part of the release build
 esac
 minimum=(--minimum "$root/tests/minimum_tests.txt")
 suite=$preset
@@ -34,7 +36,7 @@ export TEST_TMPDIR
 trap 'rm -rf "$TEST_TMPDIR"' EXIT
 
 status=0
-step "$suite-tests" ctest --test-dir "$root/build/$preset" --output-on-failure --no-tests=error \
+step "$suite-tests" ctest --test-dir "$root/build/$tests" --output-on-failure --no-tests=error \
   --output-junit "$results" --test-output-size-passed 4096 -j "$jobs" "${selection[@]}" || status=$?
 [ -f "$results" ] || { echo "run_tests: ctest wrote no results" >&2; exit 1; }
 "${RESNET_PYTHON:-/usr/bin/python3}" "$root/scripts/count_tests.py" "$suite" "$results" "${minimum[@]}" || status=1
