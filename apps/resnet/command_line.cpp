@@ -4,15 +4,8 @@
 #include "commands.hpp"
 #include "help_formatter.hpp"
 #include "output.hpp"
+#include "program.hpp"
 #include "terminal.hpp"
-
-#include <csignal>
-#include <new>
-
-#include <fcntl.h>
-#include <unistd.h>
-
-#include <resnet/error.hpp>
 
 namespace resnet::cli {
 namespace {
@@ -28,16 +21,6 @@ constexpr const char* kFooter =
     "Exit status: 0 all done, 1 some inputs or checks failed, 2 wrong usage.\n"
     "Environment: RESNET_MODELS (folders with models, separated by colons),\n"
     "RESNET_CPU_ISA (instruction set), RESNET_THREADS (number of threads).\n";
-
-// A file opened while descriptor 0, 1 or 2 is closed would get that number, and what is printed would end up
-// in it. /dev/null takes the place instead, read-only, so that printing still fails and is noticed.
-void occupy_standard_descriptors() {
-  for (int fd = 0; fd <= 2; ++fd) {
-    if (fcntl(fd, F_GETFD) == -1) {
-      if (open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY) != fd) return;
-    }
-  }
-}
 
 void build_application(CLI::App& app, Action& action) {
   app.formatter(std::make_shared<HelpFormatter>());
@@ -88,36 +71,10 @@ int parse_and_run(int argc, char** argv) {
   }
 }
 
-// Ends as a program does whose reader went away: the shell sees death by SIGPIPE, nothing is printed.
-[[noreturn]] void end_by_broken_pipe() {
-  std::signal(SIGPIPE, SIG_DFL);
-  std::raise(SIGPIPE);
-  _exit(kSomeFailed);
-}
-
 }  // namespace
 
 int run_command_line(int argc, char** argv) {
-  occupy_standard_descriptors();
-  // A write to a closed pipe must come back as an error: files half-written at that moment are to be removed.
-  std::signal(SIGPIPE, SIG_IGN);
-  std::signal(SIGXFSZ, SIG_IGN);  // the same for a file that outgrows `ulimit -f`
-  try {
-    install_log_output();
-    const int status = parse_and_run(argc, argv);
-    close_output();
-    return status;
-  } catch (const BrokenPipe&) {
-    end_by_broken_pipe();
-  } catch (const Error& error) {
-    report_error(error.what());
-    if (error.code() == ErrorCode::internal) hint("(raised at {}:{})", error.file(), error.line());
-  } catch (const std::bad_alloc&) {
-    report_error("out of memory");
-  } catch (const std::exception& error) {
-    report_error(error.what());
-  }
-  return kSomeFailed;
+  return run_program("resnet", [&] { return parse_and_run(argc, argv); });
 }
 
 }  // namespace resnet::cli

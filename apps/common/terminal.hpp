@@ -10,6 +10,9 @@
 
 namespace resnet::cli {
 
+// What stands before messages: "resnet". Set it before the first one; the text is not copied.
+void set_program_name(const char* name);
+
 // --quiet drops notes and the status line; --verbose lets the library's debug messages through.
 enum class Verbosity { quiet, normal, verbose };
 void set_verbosity(Verbosity verbosity);
@@ -19,7 +22,7 @@ bool quiet();
 // Sends the library's log to standard error: warnings always, debug messages with --verbose.
 void install_log_output();
 
-// "resnet: MESSAGE". Always shown.
+// "NAME: MESSAGE". Always shown.
 void report_error(std::string_view message);
 
 // A line as it is, also with --quiet: it belongs to an error.

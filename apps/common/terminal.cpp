@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view kEraseLine = "\r\033[K";
 
+std::atomic<const char*> g_name{"resnet"};
 std::atomic<Verbosity> g_verbosity{Verbosity::normal};
 std::mutex g_mutex;         // guards the status line and keeps lines whole
 std::string g_status_line;  // what stands on the terminal's last line; empty: nothing
@@ -38,6 +39,11 @@ void write_line(std::string_view prefix, std::string_view text) {
   write_raw(line);
 }
 
+// "resnet: "
+std::string prefix(const char* kind = "") {
+  return fmt::format("{}: {}", g_name.load(), kind);
+}
+
 // Cuts after `columns` characters of UTF-8.
 std::string_view clip(std::string_view text, int columns) {
   std::size_t end = 0;
@@ -51,6 +57,10 @@ std::string_view clip(std::string_view text, int columns) {
 
 }  // namespace
 
+void set_program_name(const char* name) {
+  g_name = name;
+}
+
 void set_verbosity(Verbosity verbosity) {
   g_verbosity = verbosity;
 }
@@ -63,20 +73,20 @@ void install_log_output() {
   set_log_callback([](LogLevel level, std::string_view message) {
     switch (level) {
       case LogLevel::warning:
-        write_line("resnet: warning: ", message);
+        write_line(prefix("warning: "), message);
         return;
       case LogLevel::info:
-        if (g_verbosity != Verbosity::quiet) write_line("resnet: ", message);
+        if (g_verbosity != Verbosity::quiet) write_line(prefix(), message);
         return;
       case LogLevel::debug:
-        if (g_verbosity == Verbosity::verbose) write_line("resnet: debug: ", message);
+        if (g_verbosity == Verbosity::verbose) write_line(prefix("debug: "), message);
         return;
     }
   });
 }
 
 void report_error(std::string_view message) {
-  write_line("resnet: ", message);
+  write_line(prefix(), message);
 }
 
 void write_hint(std::string_view line) {

@@ -1,0 +1,65 @@
+// How good the network is on the validation pictures, by the metrics of `resnet eval`.
+#pragma once
+
+#include "eval/classification_metrics.hpp"
+#include "eval/multilabel_metrics.hpp"
+#include "train/batch_input.hpp"
+#include "train/config.hpp"
+#include "train/data/batch_loader.hpp"
+#include "train/data_parallel.hpp"
+#include "train/losses.hpp"
+#include "train/trainable_network.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace resnet::train {
+
+struct Validation {
+  std::int64_t images = 0;  // that went into the figures; pictures that cannot be read are left out
+  double loss = 0;
+  // One of the two, by the kind of the data. Multi-label figures are at the thresholds of `head`.
+  std::optional<eval::ClassificationMetrics> classification;
+  std::optional<eval::MultilabelMetrics> multilabel;
+  Head head;                  // with the thresholds that these pictures suggest
+  std::vector<float> scores;  // probabilities, [samples, classes]; zeros for pictures that were left out
+
+  // mAP or top-1: what decides which epoch is best.
+  double score() const;
+  // For logs: {"mAP", 0.5}, {"loss", 0.1}, …
+  std::vector<std::pair<std::string, double>> figures() const;
+};
+
+class Evaluator {
+ public:
+  // All processes make one, of the same set, which must outlive it.
+  Evaluator(const TrainingSet& set, const Config& config, torch::Device device,
+            const DataParallel& processes);
+  ~Evaluator();
+
+  // Leaves the network in training mode. Processes share the work, and all get the result.
+  Validation run(TrainableNetwork& network, const Loss& loss);
+
+  // The samples that this process validates with, and those of them that could not be read.
+  const TrainingSet& part() const noexcept { return part_; }
+  std::vector<BatchLoader::Skipped> skipped() const;
+
+ private:
+  const TrainingSet& set_;
+  const Config& config_;
+  torch::Device device_;
+  const DataParallel& processes_;
+  TrainingSet part_;  // of this process
+  BatchInput input_;
+  std::unique_ptr<BatchLoader> loader_;  // null where the part is empty
+};
+
+// For each class the threshold of its best F1 among the scores, in the middle between the last accepted score
+// and the first refused one, so that a score that another device gives differently in its last digits falls
+// on the same side; 0.5 for classes without a positive. `thresholds`: output.thresholds.
+std::vector<float> choose_thresholds(const eval::MultilabelMetrics& metrics, std::span<const float> scores,
+                                     const std::string& thresholds);
+
+}  // namespace resnet::train

@@ -1,0 +1,87 @@
+// All that differs between LibTorch 1.13 (Debian's, on the CPU) and 2.x (PyTorch's, with CUDA), and all that
+// differs between a CPU and a GPU beyond the name of the device.
+#pragma once
+
+#include "train/version_text.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <torch/torch.h>
+
+namespace resnet::train {
+
+// "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N"; `local_rank` is the GPU of "auto" and "cuda".
+// Throws Error: invalid_argument (no such name), device_unavailable.
+torch::Device choose_device(const std::string& name, int local_rank);
+
+// Autocast while it lives: convolutions and matrix products on `device` compute in `type` (bfloat16 or half).
+class Autocast {
+ public:
+  Autocast(torch::DeviceType device, torch::ScalarType type, bool enabled);
+  ~Autocast();
+  Autocast(const Autocast&) = delete;
+  Autocast& operator=(const Autocast&) = delete;
+
+ private:
+  torch::DeviceType device_;
+  bool enabled_;
+};
+
+// Throws Error{unsupported} where autocast cannot compute in `type` on `device`.
+void require_autocast(torch::DeviceType device, torch::ScalarType type);
+
+// Divides `gradient` by the loss's scale and sets `found_inf` (one fp32 number) to 1 where a value of it is
+// NaN or infinite. All on one device.
+void unscale_gradient(torch::Tensor& gradient, torch::Tensor& found_inf, const torch::Tensor& inverse_scale);
+
+// Memory that a GPU copies from without a detour ("pinned"), or plain memory for the CPU.
+std::shared_ptr<std::uint8_t[]> allocate_for_copying(torch::DeviceType device, std::size_t bytes);
+
+// A point in the work that was queued on a device. On the CPU it has always passed.
+class DeviceEvent {
+ public:
+  explicit DeviceEvent(torch::Device device);  // now
+  ~DeviceEvent();
+  DeviceEvent(DeviceEvent&&) noexcept;
+  DeviceEvent& operator=(DeviceEvent&&) noexcept;
+  bool passed() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// Where this process stands among those that train together, as torchrun says in RANK, WORLD_SIZE,
+// LOCAL_RANK, MASTER_ADDR and MASTER_PORT.
+struct ProcessPlace {
+  int rank = 0;
+  int size = 1;
+  int local_rank = 0;
+  std::string master_address;
+  int master_port = 0;
+};
+
+// What processes do together: c10d with NCCL between GPUs, with Gloo between CPUs.
+class ProcessGroup {
+ public:
+  // Waits for all others. Throws Error: unsupported (this LibTorch has no such backend), io.
+  ProcessGroup(const ProcessPlace& place, torch::Device device);
+  ~ProcessGroup();
+  ProcessGroup(const ProcessGroup&) = delete;
+  ProcessGroup& operator=(const ProcessGroup&) = delete;
+
+  // Each replaced, in place, by its sum over all processes; they travel at the same time.
+  void sum(std::vector<torch::Tensor> tensors) const;
+  // Replaced by what it is in process 0.
+  void broadcast(torch::Tensor& tensor) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace resnet::train
