@@ -30,6 +30,7 @@ struct EvalArguments {
   std::string data;
   std::int64_t images = 0;
   float threshold = -1;
+  std::string only;
   std::string crowd;  // empty: "positive"
   std::string devkit;
   std::string logits;
@@ -237,6 +238,7 @@ int run_eval(const EvalArguments& args) {
   dataset_options.labels = model.labels;
   dataset_options.crowd = args.crowd == "ignore" ? eval::Crowd::ignore : eval::Crowd::positive;
   dataset_options.devkit = args.devkit;
+  dataset_options.only = args.only;
   eval::Dataset dataset = eval::read_dataset(args.data, dataset_options);
   if (args.images > 0) truncate(dataset, static_cast<std::size_t>(args.images));
   eval::require_pictures(dataset);
@@ -294,6 +296,11 @@ void add_eval_command(CLI::App& app, Action& action) {
                    "imagenet:TRUTH.txt,DIR, or coco:ANN.json,DIR")
       ->type_name("SPEC")
       ->required();
+  command
+      ->add_option("--only", args->only,
+                   "Only the pictures that this text file lists, one a line, named as in DIR")
+      ->type_name("LIST")
+      ->check(not_empty());
   command->add_option("--images", args->images, "Only the first N pictures")
       ->type_name("N")
       ->check(whole_number(1));

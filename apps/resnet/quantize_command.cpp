@@ -41,6 +41,7 @@ struct QuantizeArguments {
   std::vector<std::string> keep;
   double gate = -1;  // points that the figure may fall; below 0: not asked for
   std::string data;
+  std::string only;
   std::string html;
   int threads = 0;
   bool json = false;
@@ -133,6 +134,7 @@ std::optional<eval::Dataset> gate_pictures(const Model& model, const QuantizeArg
   eval::DatasetOptions options;
   options.classes = model.architecture.classes();
   options.labels = model.labels;
+  options.only = args.only;
   eval::Dataset dataset = eval::read_dataset(args.data, options);
   eval::require_pictures(dataset);
   return dataset;
@@ -305,8 +307,14 @@ void add_quantize_command(CLI::App& app, Action& action) {
                    "Fail, and write nothing, where top-1 or mAP over --data falls by more than P points")
       ->type_name("P")
       ->check(number(0, 100));
-  command->add_option("--data", args->data, "Labelled pictures for --gate, as `resnet eval` takes them")
-      ->type_name("SPEC");
+  auto* data =
+      command->add_option("--data", args->data, "Labelled pictures for --gate, as `resnet eval` takes them");
+  data->type_name("SPEC");
+  command
+      ->add_option("--only", args->only, "Only the pictures of --data that this text file lists, one a line")
+      ->type_name("LIST")
+      ->check(not_empty())
+      ->needs(data);
   add_output_option(*command, "--html", args->html, "REPORT.html",
                     "Write what it did to each layer as one self-contained page");
   command->add_option("--threads", args->threads, "Threads; default: $RESNET_THREADS, or what there is")

@@ -1,6 +1,7 @@
 #include "eval/dataset.hpp"
 
 #include "eval/dataset_files.hpp"
+#include "eval/name_list.hpp"
 
 #include <algorithm>
 #include <array>
@@ -92,6 +93,7 @@ Dataset read_dataset(std::string_view spec, const DatasetOptions& options) {
                     : kind == "folders" ? read_class_folders(parts.directory, options)
                                         : read_imagenet(parts, options);
   dataset.directory = parts.directory;
+  if (!options.only.empty()) keep_listed(dataset, read_name_list(options.only));
   if (dataset.size() == 0) throw Error(ErrorCode::bad_format, fmt::format("'{}' has no pictures", spec));
   return dataset;
 }

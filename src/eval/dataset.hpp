@@ -60,6 +60,8 @@ struct DatasetOptions {
   int classes = 0;
   std::vector<std::string> labels;  // of the model, one a class; may be empty
   Crowd crowd = Crowd::positive;
+  // List of the pictures to read (name_list.hpp); empty: all.
+  std::filesystem::path only;
   // Folder or file that gives the WordNet ids of ILSVRC's own class numbers; empty: looked for.
   std::filesystem::path devkit;
 };

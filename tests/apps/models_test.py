@@ -327,6 +327,16 @@ class Eval(ProgramTest):
             self.assertIn("none of the data set's pictures is there (40)", line)
         self.assertEqual(sorted(os.listdir(self.folder)), ["labels.csv", "pictures"])
 
+    def test_only_the_listed_pictures(self):
+        data = self.dataset(5)
+        with open(self.path("list.txt"), "w", encoding="utf-8") as file:
+            file.write("# some of them\n3.png\n1.png\n")
+        self.assertEqual(self.json_lines(self.eval(data, "--only", self.path("list.txt"), "--json"))[0]["images"], 2)
+        with open(self.path("list.txt"), "a", encoding="utf-8") as file:
+            file.write("other.png\n")
+        result = self.eval(data, "--only", self.path("list.txt"), status=1)
+        self.assertIn(b"'other.png' is listed but not in the data set", result.stderr)
+
     def test_single_missing_pictures_are_named_once_and_left_out(self):
         result = self.eval(self.dataset(5, [1, 3]), "--json", status=1)
         self.assertEqual(self.json_lines(result)[0]["images"], 3)

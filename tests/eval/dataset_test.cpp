@@ -1,5 +1,6 @@
 #include "eval/dataset.hpp"
 
+#include "eval/name_list.hpp"
 #include "eval_fixture.hpp"
 #include "support/test_data.hpp"
 
@@ -204,6 +205,37 @@ TEST_F(DatasetTest, ClassesOfTheDataWhereNoModelGivesThem) {
   EXPECT_EQ(folders.class_names, (std::vector<std::string>{"cat", "dog"}));
   EXPECT_EQ(folders.labels, (std::vector<int>{0, 1}));
   EXPECT_EQ(folders.directory, directory_ / "pics");
+}
+
+TEST_F(DatasetTest, NameLists) {
+  const fs::path path = write("list.txt", "# why\n\n a b.jpg \r\nsub/c.jpg\t\r\n  # more\nlast.jpg");
+  EXPECT_EQ(read_name_list(path), (std::vector<std::string>{"a b.jpg", "sub/c.jpg", "last.jpg"}));
+  EXPECT_TRUE(read_name_list(write("empty.txt", "")).empty());
+  expect_error(ErrorCode::bad_format, "'a.jpg' is listed twice",
+               [&] { read_name_list(write("twice.txt", "a.jpg\nb.jpg\na.jpg\n")); });
+  expect_error(ErrorCode::not_found, "none.txt", [&] { read_name_list(directory_ / "none.txt"); });
+}
+
+TEST_F(DatasetTest, OnlyTheListedPictures) {
+  DatasetOptions o = options(3);
+  o.only = write("list.txt", "b.jpg\n");
+  const Dataset b = coco(kCoco, o);
+  ASSERT_EQ(b.size(), 1u);
+  EXPECT_EQ(b.images[0], directory_ / "pics" / "b.jpg");
+  EXPECT_TRUE(b.label_sets.at(0).empty());
+  EXPECT_EQ(b.boxes.size(), 1u);
+  EXPECT_EQ(b.sizes.size(), 1u);
+  o.only = write("list.txt", "b.jpg\na.jpg\n");
+  EXPECT_EQ(coco(kCoco, o).images[0], directory_ / "pics" / "a.jpg");  // in the order of the data set
+  o.only = write("list.txt", "b.jpg\nc.jpg\nd.jpg\n");
+  expect_error(ErrorCode::not_found, "'c.jpg' is listed but not in the data set (2 of the 3",
+               [&] { coco(kCoco, o); });
+
+  o = options(1000);
+  o.only = write("list.txt", "sub/x.jpg\n");
+  EXPECT_EQ(csv("file,index\na.jpg,3\nsub/x.jpg,4\n", o).labels, (std::vector<int>{4}));
+  o.only = write("list.txt", "# none\n");
+  expect_error(ErrorCode::bad_format, "no pictures", [&] { csv("file,index\na.jpg,3\n", o); });
 }
 
 TEST_F(DatasetTest, CocoCrowdsCanBeLeftOut) {

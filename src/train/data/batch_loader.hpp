@@ -30,7 +30,7 @@ struct Batch {
   // [count][size][size][3], 8-bit RGB, not normalised. The memory is used again once the last copy of this
   // pointer is gone, so it must not be kept longer than needed; it outlives the loader.
   std::shared_ptr<std::uint8_t[]> pixels;
-  std::vector<float> targets;         // [count][classes]: 0 or 1, fractions with mixup
+  std::vector<float> targets;         // [count][classes]: 0, 1 or kIgnored, fractions with mixup
   std::vector<std::int64_t> samples;  // index of each sample in its TrainingSet
 };
 

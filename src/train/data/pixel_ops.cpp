@@ -23,12 +23,12 @@ Table blend_table(int other, float factor) {
   return table;
 }
 
-void apply(Pixels pixels, const Table& table) {
+void map_bytes(Pixels pixels, const Table& table) {
   std::uint8_t* const end = pixels.rgb + pixels.bytes();
   for (std::uint8_t* byte = pixels.rgb; byte != end; ++byte) *byte = table[*byte];
 }
 
-void apply(Pixels pixels, const std::array<Table, 3>& tables) {
+void map_bytes(Pixels pixels, const std::array<Table, 3>& tables) {
   std::uint8_t* const end = pixels.rgb + pixels.bytes();
   for (std::uint8_t* pixel = pixels.rgb; pixel != end; pixel += 3) {
     for (std::size_t c = 0; c < 3; ++c) pixel[c] = tables[c][pixel[c]];
@@ -66,7 +66,7 @@ void flip(Pixels pixels) {
 }
 
 void adjust_brightness(Pixels pixels, float factor) {
-  apply(pixels, blend_table(0, factor));
+  map_bytes(pixels, blend_table(0, factor));
 }
 
 void adjust_contrast(Pixels pixels, float factor) {
@@ -74,7 +74,7 @@ void adjust_contrast(Pixels pixels, float factor) {
   const std::uint8_t* const end = pixels.rgb + pixels.bytes();
   for (const std::uint8_t* pixel = pixels.rgb; pixel != end; pixel += 3) sum += luminance(pixel);
   const double mean = static_cast<double>(sum) / (static_cast<double>(pixels.size) * pixels.size);
-  apply(pixels, blend_table(static_cast<int>(mean + 0.5), factor));
+  map_bytes(pixels, blend_table(static_cast<int>(mean + 0.5), factor));
 }
 
 void adjust_saturation(Pixels pixels, float factor) {
@@ -110,14 +110,14 @@ void posterize(Pixels pixels, int bits) {
   const int mask = 0xff & ~((1 << (8 - bits)) - 1);
   Table table;
   for (int v = 0; v < 256; ++v) table[static_cast<std::size_t>(v)] = static_cast<std::uint8_t>(v & mask);
-  apply(pixels, table);
+  map_bytes(pixels, table);
 }
 
 void solarize(Pixels pixels, int threshold) {
   Table table;
   for (int v = 0; v < 256; ++v)
     table[static_cast<std::size_t>(v)] = static_cast<std::uint8_t>(v < threshold ? v : 255 - v);
-  apply(pixels, table);
+  map_bytes(pixels, table);
 }
 
 void auto_contrast(Pixels pixels) {
@@ -137,7 +137,7 @@ void auto_contrast(Pixels pixels) {
       tables[c][static_cast<std::size_t>(v)] = static_cast<std::uint8_t>(std::clamp(stretched, 0, 255));
     }
   }
-  apply(pixels, tables);
+  map_bytes(pixels, tables);
 }
 
 void equalize(Pixels pixels) {
@@ -156,7 +156,7 @@ void equalize(Pixels pixels) {
       n += counts[c][v];
     }
   }
-  apply(pixels, tables);
+  map_bytes(pixels, tables);
 }
 
 // Positions in 16 fractional bits, a step added from pixel to pixel, as Pillow has it.

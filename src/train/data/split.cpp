@@ -1,6 +1,5 @@
 #include "train/data/split.hpp"
 
-#include "core/mapped_file.hpp"
 #include "train/data/sample_rng.hpp"
 
 #include <algorithm>
@@ -15,12 +14,6 @@ namespace resnet::train {
 namespace {
 
 constexpr int kFewestToShare = 4;  // pictures of a class that both parts are to have some of
-
-std::string_view trimmed(std::string_view line) {
-  const std::size_t first = line.find_first_not_of(" \t\r");
-  if (first == std::string_view::npos) return {};
-  return line.substr(first, line.find_last_not_of(" \t\r") - first + 1);
-}
 
 // Picks pictures one after the other, and never the last one of a class that is to be shared.
 class Chooser {
@@ -85,24 +78,6 @@ std::uint64_t hash_of_name(const std::string& name) noexcept {
   std::uint64_t hash = 0xcbf29ce484222325u;
   for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
   return mix_bits(hash);
-}
-
-std::vector<std::string> read_name_list(const std::filesystem::path& path) {
-  const auto file = MappedFile::open(path);
-  std::string_view text(reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size());
-  std::vector<std::string> names;
-  std::unordered_set<std::string> seen;
-  while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view name = trimmed(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
-    if (name.empty() || name.front() == '#') continue;
-    if (!seen.emplace(name).second) {
-      throw Error(ErrorCode::bad_format, fmt::format("{}: '{}' is listed twice", path.string(), name));
-    }
-    names.emplace_back(name);
-  }
-  return names;
 }
 
 Split split_by_names(const TrainingSet& set, const std::vector<std::string>& validation,

@@ -1,21 +1,19 @@
 // Which pictures are trained on, which are kept to validate with, and which are neither.
 //
 // A split is fixed by names of files, so it depends neither on the order in which a folder is listed nor on
-// what else is in it. Lists are text files: a name a line, relative to the folder of pictures; empty lines
-// and lines that begin with '#' are passed over.
+// what else is in it. eval/name_list.hpp has the form of the lists, which `resnet eval --only` takes too.
 #pragma once
 
+#include "eval/name_list.hpp"
 #include "train/data/training_set.hpp"
 
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
 
 namespace resnet::train {
 
-// Throws Error: not_found, io, bad_format (a name listed twice).
-std::vector<std::string> read_name_list(const std::filesystem::path& path);
+using eval::read_name_list;
 
 struct Split {
   TrainingSet training, validation;  // both in the order of the set that was split

@@ -1,5 +1,7 @@
 #include "train/data/training_set.hpp"
 
+#include "eval/name_list.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -51,7 +53,7 @@ TrainingSet read_training_set(std::string_view spec, const TrainingSetOptions& o
   for (std::size_t i = 0; i < dataset.size(); ++i) {
     TrainingSample& sample = set.samples[i];
     sample.path = std::move(dataset.images[i]);
-    sample.name = sample.path.lexically_relative(dataset.directory).generic_string();
+    sample.name = eval::picture_name(sample.path, dataset.directory);
     if (set.targets == eval::Targets::single_label) {
       sample.labels = {dataset.labels[i]};
     } else {

@@ -1,6 +1,5 @@
 #include "train/data/split.hpp"
 
-#include "support/temporary_directory.hpp"
 #include "support/test_data.hpp"
 #include "train/data/sample_rng.hpp"
 
@@ -48,16 +47,6 @@ Names names_of(const TrainingSet& set) {
   Names names;
   for (const TrainingSample& sample : set.samples) names.push_back(sample.name);
   return names;
-}
-
-TEST(NameList, LinesCommentsAndLineEnds) {
-  const test::TemporaryDirectory folder;
-  const fs::path path = folder.write("list.txt", "# why\n\n a b.jpg \r\nsub/c.jpg\t\r\n  # more\nlast.jpg");
-  EXPECT_EQ(read_name_list(path), (Names{"a b.jpg", "sub/c.jpg", "last.jpg"}));
-  EXPECT_TRUE(read_name_list(folder.write("empty.txt", "")).empty());
-  expect_error(ErrorCode::bad_format, "'a.jpg' is listed twice",
-               [&] { read_name_list(folder.write("twice.txt", "a.jpg\nb.jpg\na.jpg\n")); });
-  expect_error(ErrorCode::not_found, "none.txt", [&] { read_name_list(folder.path() / "none.txt"); });
 }
 
 TEST(Split, ByNames) {
