@@ -52,7 +52,7 @@ std::vector<std::string> read_name_list(const fs::path& path) {
 }
 
 std::string picture_name(const fs::path& picture, const fs::path& directory) {
-  return picture.lexically_relative(directory).generic_string();
+  return picture.lexically_normal().lexically_relative(directory.lexically_normal()).generic_string();
 }
 
 void keep_listed(Dataset& dataset, const std::vector<std::string>& names) {

@@ -216,6 +216,14 @@ TEST_F(DatasetTest, NameLists) {
   expect_error(ErrorCode::not_found, "none.txt", [&] { read_name_list(directory_ / "none.txt"); });
 }
 
+TEST_F(DatasetTest, NamesOfPictures) {
+  EXPECT_EQ(picture_name("data/pics/sub/a.jpg", "data/pics"), "sub/a.jpg");
+  EXPECT_EQ(picture_name("data/pics/a.jpg", "data/pics/"), "a.jpg");
+  EXPECT_EQ(picture_name("data/pics/./a.jpg", "data/./pics"), "a.jpg");
+  EXPECT_EQ(picture_name("./a.jpg", "."), "a.jpg");
+  EXPECT_EQ(picture_name("../pics/a.jpg", "../pics"), "a.jpg");
+}
+
 TEST_F(DatasetTest, OnlyTheListedPictures) {
   DatasetOptions o = options(3);
   o.only = write("list.txt", "b.jpg\n");

@@ -205,7 +205,7 @@ void BatchLoader::Workers::work() {
     } catch (...) {
       failure = std::current_exception();
     }
-    finish(*task, failure);
+    finish(*task, std::move(failure));  // so that the exception is only ever let go of under the mutex
   }
 }
 

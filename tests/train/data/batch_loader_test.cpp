@@ -1,10 +1,12 @@
 #include "train/data/batch_loader.hpp"
 
 #include "picture_set.hpp"
+#include "support/test_data.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <filesystem>
 #include <numeric>
 #include <set>
 #include <string>
@@ -331,6 +333,21 @@ TEST(BatchLoader, GivesNothingBeforeItIsStarted) {
   const PictureSet pictures(4);
   BatchLoader loader(pictures.set(), options(2, 1));
   EXPECT_FALSE(loader.next().has_value());
+}
+
+// Of photos only the part that the crop needs is decoded; the cache needs them whole.
+TEST(BatchLoader, PhotosGiveTheSamePixelsFromAPartAndFromTheWhole) {
+  RESNET_REQUIRE_DATA("coco/instances_dev.json");
+  const std::filesystem::path data = test::data_directory() / "coco";
+  TrainingSet set =
+      read_training_set("coco:" + (data / "instances_dev.json").string() + "," + (data / "images").string());
+  set.samples.resize(48);
+  LoaderOptions o = options(8, 2);
+  o.augment.crop_scale = {0.05, 0.4};
+  const Seen parts = epoch_of(set, o);
+  o.cache_bytes = std::int64_t{1} << 30;
+  EXPECT_EQ(epoch_of(set, o), parts);
+  EXPECT_EQ(parts.counts.size(), 6u);
 }
 
 TEST(BatchLoader, RefusesOptionsOutOfTheirRange) {
