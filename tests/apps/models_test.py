@@ -358,7 +358,7 @@ class Eval(ProgramTest):
 
     def test_data_that_names_no_folder(self):
         for data in ("imagenet:", "coco:", "imagenet:labels.csv,", "coco:x.json,"):
-            self.assertIn(b"give imagenet:LABELS.csv,DIR", self.eval(data, status=1).stderr)
+            self.assertIn(b"give csv:LABELS.csv,DIR", self.eval(data, status=1).stderr)
 
     def test_folders_that_may_not_be_read(self):
         if os.geteuid() == 0:
