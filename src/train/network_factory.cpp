@@ -1,6 +1,7 @@
 #include "train/network_factory.hpp"
 
 #include "train/network.hpp"
+#include "train/quant/quantized_network.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -8,6 +9,35 @@
 #include <resnet/error.hpp>
 
 namespace resnet::train {
+
+namespace {
+
+using Note = std::function<void(const std::string&)>;
+
+void load_start(NetworkModuleImpl& module, const std::string& start, const Note& note) {
+  const std::vector<std::string> absent = load_starting_point(module, start);
+  note(absent.empty() ? fmt::format("all weights from {}", start)
+                      : fmt::format("weights from {}, but for these, which begin anew: {}", start,
+                                    fmt::join(absent, ", ")));
+}
+
+std::unique_ptr<QuantizedNetwork> make_quantized(const Config& config, const Architecture& architecture,
+                                                 const Note& note) {
+  const QuantConfig& quant = config.quant;
+  const QuantOptions options{.weight_bits = quant.weight_bits,
+                             .activation_bits = quant.activation_bits,
+                             .per_channel = quant.per_channel,
+                             .exclude = quant.exclude};
+  auto network = std::make_unique<QuantizedNetwork>(architecture, options, preprocess_of(config.preprocess));
+  note(fmt::format(
+      "quantised: weights of {} bits, activations of {}{}", quant.weight_bits, quant.activation_bits,
+      network->exportable() ? ""
+                            : "; no model is exported, because the INT8 engine has only activations "
+                              "of 8 bits"));
+  return network;
+}
+
+}  // namespace
 
 int depth_of(const std::string& network) {
   for (const int depth : {18, 34, 50}) {
@@ -21,13 +51,14 @@ std::unique_ptr<TrainableNetwork> make_network(const Config& config, int classes
                                                const std::function<void(const std::string&)>& note) {
   torch::manual_seed(static_cast<std::uint64_t>(config.train.seed));
   const Architecture architecture(depth_of(config.model.network), classes);
-  auto network = std::make_unique<Network>(architecture);
-  if (use_start && !config.model.start.empty()) {
-    const std::vector<std::string> absent = load_starting_point(network->module(), config.model.start);
-    note(absent.empty() ? fmt::format("all weights from {}", config.model.start)
-                        : fmt::format("weights from {}, but for these, which begin anew: {}",
-                                      config.model.start, fmt::join(absent, ", ")));
+  const bool start = use_start && !config.model.start.empty();
+  if (config.quant.enabled) {
+    auto network = make_quantized(config, architecture, note);
+    if (start) load_start(network->module(), config.model.start, note);
+    return network;
   }
+  auto network = std::make_unique<Network>(architecture);
+  if (start) load_start(network->module(), config.model.start, note);
   return network;
 }
 

@@ -51,7 +51,8 @@ RunOutput::RunOutput(const Config& config, const TrainingSet& validation,
   write_file_atomically(checkpoints_ / "config.yaml", to_yaml(config, true));
 }
 
-Model RunOutput::model_of(const TrainableNetwork& network, const Head& head) const {
+std::optional<Model> RunOutput::model_of(const TrainableNetwork& network, const Head& head) const {
+  if (!network.exportable()) return std::nullopt;
   return network.export_model(
       {.preprocess = preprocess_of(config_.preprocess), .head = head, .labels = validation_.labels});
 }
@@ -62,7 +63,7 @@ void RunOutput::write_best(const Model& model) const {
     save_model(model, checkpoints_ / "best_model.pth", ModelFormat::pth);
 }
 
-void RunOutput::write_epoch(const TrainingState& state, const Model& model) const {
+void RunOutput::write_epoch(const TrainingState& state, const std::optional<Model>& model) const {
   const int epoch = state.position.epoch, keep = config_.output.keep_checkpoints;
   write_checkpoint(checkpoints_ / fmt::format("{}{}", kEpochPrefix, epoch), state, model, config_yaml_);
   if (keep > 0) fs::remove_all(checkpoints_ / fmt::format("{}{}", kEpochPrefix, epoch - keep));
@@ -70,7 +71,7 @@ void RunOutput::write_epoch(const TrainingState& state, const Model& model) cons
   fs::remove_all(checkpoints_ / kInterrupted);
 }
 
-fs::path RunOutput::write_interrupted(const TrainingState& state, const Model& model) const {
+fs::path RunOutput::write_interrupted(const TrainingState& state, const std::optional<Model>& model) const {
   write_checkpoint(checkpoints_ / kInterrupted, state, model, config_yaml_);
   return checkpoints_ / kInterrupted;
 }

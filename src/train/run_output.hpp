@@ -28,13 +28,15 @@ class RunOutput {
 
   RunLog& log() { return log_; }
 
-  // The model that `network` is with what `validation` says of its head.
-  Model model_of(const TrainableNetwork& network, const Head& head) const;
+  // The model that `network` is with what `validation` says of its head; none where no file can hold it.
+  std::optional<Model> model_of(const TrainableNetwork& network, const Head& head) const;
 
   void write_best(const Model& model) const;
-  // After an epoch; older ones beyond output.keep_checkpoints are removed.
-  void write_epoch(const TrainingState& state, const Model& model) const;
-  std::filesystem::path write_interrupted(const TrainingState& state, const Model& model) const;
+  // After an epoch; older ones beyond output.keep_checkpoints are removed. `model` is left out where it is
+  // empty.
+  void write_epoch(const TrainingState& state, const std::optional<Model>& model) const;
+  std::filesystem::path write_interrupted(const TrainingState& state,
+                                          const std::optional<Model>& model) const;
 
   // Histograms of weights and pictures with their tags, for TensorBoard.
   void write_details(TrainableNetwork& network, const Validation& validation, const Position& position);

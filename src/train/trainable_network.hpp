@@ -48,6 +48,10 @@ class TrainableNetwork {
   // what is initialised from data (step sizes of activations).
   virtual void calibrate(const torch::Tensor& /*images*/) {}
 
+  // Whether a model file can hold what the network computes; export_model() throws Error{unsupported}
+  // otherwise.
+  virtual bool exportable() const { return true; }
+
   // A whole model as it computes now, on the CPU: what save_model writes and `resnet` runs.
   virtual Model export_model(const ExportFacts& facts) const = 0;
 };

@@ -171,12 +171,12 @@ TrainResult Trainer::run() {
   if (output_) {
     if (result_.interrupted) {
       // What is exported has not been validated, so its thresholds are not known.
-      const Model model =
+      const std::optional<Model> model =
           output_->model_of(state_.network(), Head{.kind = head_of(data_.training), .thresholds = {}});
       result_.checkpoint = output_->write_interrupted(state_, model);
     }
     output_->log().end(result_.interrupted ? "interrupted" : "done");
-    if (state_.position.best_epoch > 0)
+    if (state_.position.best_epoch > 0 && state_.network().exportable())
       result_.best_model = output_->checkpoints() / "best_model.safetensors";
   }
   result_.best_epoch = state_.position.best_epoch;
@@ -331,8 +331,8 @@ void Trainer::finish_epoch(int epoch, double seconds) {
     position.best_score = validation.score();
   }
   if (output_) {
-    const Model model = output_->model_of(state_.network(), validation.head);
-    if (record.best) output_->write_best(model);
+    const std::optional<Model> model = output_->model_of(state_.network(), validation.head);
+    if (record.best && model) output_->write_best(*model);
     if (validation.multilabel) {
       for (std::size_t c = 0; c < validation.multilabel->per_class.size(); ++c) {
         const eval::ClassMetrics& own = validation.multilabel->per_class[c];

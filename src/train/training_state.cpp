@@ -127,14 +127,14 @@ std::string config_of_checkpoint(const fs::path& checkpoint) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-void write_checkpoint(const fs::path& path, const TrainingState& state, const Model& model,
+void write_checkpoint(const fs::path& path, const TrainingState& state, const std::optional<Model>& model,
                       const std::string& config_yaml) {
   fs::create_directories(path.parent_path());
   formats::AtomicDirectory directory(path);
-  if (model.precision == Precision::fp32) {
-    save_model(model, directory.temporary() / "model.pth", ModelFormat::pth);
-  } else {
-    save_model(model, directory.temporary() / "model.safetensors", ModelFormat::safetensors);
+  if (model && model->precision == Precision::fp32) {
+    save_model(*model, directory.temporary() / "model.pth", ModelFormat::pth);
+  } else if (model) {
+    save_model(*model, directory.temporary() / "model.safetensors", ModelFormat::safetensors);
   }
   state.save(directory.temporary() / kStateName);
   write_file_atomically(directory.temporary() / kConfigName, config_yaml);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace resnet::train {
@@ -64,8 +65,8 @@ std::string config_of_checkpoint(const std::filesystem::path& checkpoint);
 //   model.pth or model.safetensors   the model as it was validated, for PyTorch and `resnet`
 //   state.pt                         TrainingState, for --resume
 //   config.yaml                      the configuration of the run
-void write_checkpoint(const std::filesystem::path& path, const TrainingState& state, const Model& model,
-                      const std::string& config_yaml);
+void write_checkpoint(const std::filesystem::path& path, const TrainingState& state,
+                      const std::optional<Model>& model, const std::string& config_yaml);
 // Throws Error{not_found} where `path` is no such folder.
 void read_checkpoint(const std::filesystem::path& path, TrainingState& state);
 

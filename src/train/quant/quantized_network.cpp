@@ -145,13 +145,11 @@ void QuantizedNetwork::calibrate(const torch::Tensor& images) {
 }
 
 Model QuantizedNetwork::export_model(const ExportFacts& facts) const {
-  if (const int bits = module_->options().activation_bits; bits != 8) {
-    throw Error(
-        ErrorCode::unsupported,
-        fmt::format(
-            "activations of {} bits can be trained and evaluated, but the INT8 engine has none: train "
-            "with quant.activation_bits=8 to export",
-            bits));
+  if (!exportable()) {
+    throw Error(ErrorCode::unsupported,
+                fmt::format("activations of {} bits can be trained and evaluated, but the INT8 engine has "
+                            "none: train with quant.activation_bits=8 to export",
+                            module_->options().activation_bits));
   }
   Model model = integer_model(*module_, facts);
   validate(model);

@@ -32,7 +32,9 @@ class QuantizedNetwork final : public TrainableNetwork {
   // statistics must be those of a trained network. Computed on the CPU.
   void calibrate(const torch::Tensor& images) override;
 
-  // Throws Error{unsupported} where activation_bits is not 8; as integer_model() and validate() do.
+  // With activations of 8 bits, which is all that the engine has.
+  bool exportable() const override { return module_->options().activation_bits == 8; }
+  // Throws also as integer_model() and validate() do.
   Model export_model(const ExportFacts& facts) const override;
 
   // One convolution of the training pass with its BatchNorm: x as its input leaves, fake-quantised (conv1:
