@@ -2,6 +2,7 @@
 #include "command.hpp"
 #include "commands.hpp"
 #include "interrupt.hpp"
+#include "model/labels.hpp"
 #include "open_model.hpp"
 #include "output/contact_sheet.hpp"
 #include "output/tag_store.hpp"
@@ -24,8 +25,10 @@
 namespace resnet::cli {
 namespace {
 
-// The model that `resnet tag` takes where none is named.
-constexpr const char* kDefaultModel = "tagger";
+// The models that ship: the one that `resnet tag` takes where none is named, and the one for --model small.
+constexpr const char* kDefaultModel = "tagger-resnet50-int8";
+constexpr const char* kSmallName = "small";
+constexpr const char* kSmallModel = "tagger-resnet18-int8";
 
 // What is known of a photo when it is listed; travels with it through the pipeline.
 struct Known {
@@ -165,18 +168,31 @@ int Tagger::run() {
   return status;
 }
 
-Model open_tag_model(ModelArguments args) {
-  if (!args.model.empty()) return open_model(args);
-  args.model = kDefaultModel;
+// A model that ships by the name that it is found by; another one as it was written. Throws UsageError where
+// the one that ships is not there.
+std::string tag_model_name(const std::string& model) {
+  if (!model.empty() && model != kSmallName) return model;
+  const std::string name = model.empty() ? kDefaultModel : kSmallModel;
   try {
-    find_model(args.model);
+    return find_model(name).string();
   } catch (const Error&) {
+    std::string places;
+    for (const std::filesystem::path& place : model_search_path())
+      places += "\n  " + printable(place.native());
     throw UsageError(
-        "no --model given, and no model named \"tagger\" is installed: --model takes a .pth or .safetensors "
-        "file or "
-        "a manifest folder of a ResNet-18, -34 or -50");
+        fmt::format("{} means the tagger {}, which is not installed. Name another model, as --model MODEL: a "
+                    ".pth or .safetensors "
+                    "file or a manifest folder of a ResNet-18, -34 or -50. Or put {}.safetensors into one of "
+                    "the folders that are "
+                    "searched:{}",
+                    model.empty() ? "no --model given, which" : "--model small", name, name, places));
   }
-  return open_model(args);
+}
+
+Model open_tag_model(const TagArguments& args) {
+  Model model = open_model({.model = tag_model_name(args.model.model), .labels = args.model.labels});
+  model.labels = translate_labels(std::move(model.labels), parse_language(args.language));
+  return model;
 }
 
 int run_tag(const TagArguments& args) {
@@ -195,7 +211,7 @@ int run_tag(const TagArguments& args) {
   }
   require_photos(args.photos);
   require_writable({{"--html", args.html}});
-  const Model model = open_tag_model(args.model);
+  const Model model = open_tag_model(args);
   return Tagger(args, model).run();
 }
 
@@ -232,7 +248,8 @@ void add_tag_command(CLI::App& app, Action& action) {
   auto args = std::make_shared<TagArguments>();
   CLI::App* command =
       add_command(app, "tag", "Tag photos and folders of photos",
-                  "  resnet tag -m resnet50.pth -r Pictures\n"
+                  "  resnet tag -r Pictures\n"
+                  "  resnet tag -r Pictures --model small --lang ko\n"
                   "  resnet tag -m resnet50.pth -r Pictures --html report.html --xmp sidecar\n"
                   "  resnet tag -m resnet50.pth holiday.jpg --top 3 --json\n"
                   "  resnet tag -r Pictures --xmp-remove --dry-run\n"
@@ -252,13 +269,16 @@ void add_tag_command(CLI::App& app, Action& action) {
       ->type_name("K")
       ->check(whole_number(1, 1000000));
   add_output_options(*command, *args);
+  command->add_option("--lang", args->language, "Language of the tags: en (default) or ko (COCO's names)")
+      ->type_name("LANG")
+      ->check(one_of({"en", "ko"}));
   command->add_flag("--force", args->force, "Redo photos that an earlier run has done");
   command->add_flag("--no-cache", args->no_cache, "Neither use nor keep what earlier runs found out");
   add_model_options(*command, args->model, false);
   command->get_option("--model")->description(
-      "Model file or folder, or a name to be found (see `resnet doctor`); default: the model named tagger, "
-      "where "
-      "there is one");
+      "Model file or folder, or a name to be found (see `resnet doctor`); default: tagger-resnet50-int8; "
+      "small: "
+      "tagger-resnet18-int8");
   add_decode_options(*command, args->decode, ExifOrientation::apply);
   add_compute_options(*command, args->compute);
   add_general_options(*command);

@@ -14,6 +14,7 @@ struct TagArguments {
   ComputeArguments compute;
   float threshold = -1;  // below 0: the model's own
   int top = 0;           // 0: the head's own way
+  std::string language = "en";  // of the tags
   bool json = false;
   bool csv = false;
   std::string xmp;  // "", "sidecar", "embed"

@@ -1,9 +1,13 @@
 #include "model/labels.hpp"
 
+#include "core/choices.hpp"
 #include "model/file_view.hpp"
 
 #include <algorithm>
+#include <array>
 #include <iterator>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -20,6 +24,9 @@ constexpr const char* kImagenetLabels[] = {
 };
 constexpr const char* kCocoLabels[] = {
 #include "model/data/coco_labels.inc"
+};
+constexpr std::pair<const char*, const char*> kKoreanLabels[] = {
+#include "model/data/coco_labels_ko.inc"
 };
 
 }  // namespace
@@ -40,6 +47,25 @@ std::vector<std::string> default_labels(int classes) {
   }
   std::vector<std::string> labels;
   for (int i = 0; i < classes; ++i) labels.push_back(fmt::format("class {}", i));
+  return labels;
+}
+
+std::string_view to_string(Language language) noexcept {
+  return language == Language::ko ? "ko" : "en";
+}
+
+Language parse_language(std::string_view name) {
+  constexpr std::array kLanguages{Language::en, Language::ko};
+  return parse_choice("language", name, kLanguages);
+}
+
+std::vector<std::string> translate_labels(std::vector<std::string> labels, Language language) {
+  if (language == Language::en) return labels;
+  static const std::map<std::string_view, std::string_view> korean(std::begin(kKoreanLabels),
+                                                                   std::end(kKoreanLabels));
+  for (std::string& label : labels) {
+    if (const auto found = korean.find(label); found != korean.end()) label = found->second;
+  }
   return labels;
 }
 

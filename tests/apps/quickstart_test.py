@@ -73,9 +73,18 @@ class Quickstart(unittest.TestCase):
         models = "/nowhere:" + os.path.join(self.folder, "models")
         self.accept("--model", "birds", "Pictures", models=models)
         self.accept("--model", "birds.safetensors", "Pictures", models=models)
-        self.accept("Pictures", models=models)  # may hold the default model
         self.refuse("birds: no such model", "--model", "birds", "Pictures")
         self.refuse("bees: no such model", "--model", "bees", "Pictures", models=models)
+
+    def test_the_models_that_ship(self):
+        self.refuse("no --model is given", "Pictures", status=2)
+        self.refuse("tagger-resnet18-int8: no such model", "--model", "small", "Pictures")
+        folder = os.path.join(self.folder, "root", "models")
+        os.mkdir(folder)
+        for depth in (50, 18):
+            open(os.path.join(folder, f"tagger-resnet{depth}-int8.safetensors"), "w").close()
+        self.accept("Pictures")
+        self.accept("--model", "small", "Pictures", "--lang", "ko")
 
     def test_what_is_not_there_is_named_before_the_build(self):
         self.refuse("none.jpg: no such file", "--model", "weights.pth", "a photo.jpg", "none.jpg")
@@ -97,7 +106,7 @@ class Quickstart(unittest.TestCase):
     def test_help_needs_no_build(self):
         done = self.run_with("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        self.assertIn("./quickstart --model MODEL PATH", done.stdout)
+        self.assertIn("./quickstart PATH", done.stdout)
         self.assertNotIn("step", done.stdout)
 
     def test_it_takes_no_option_with_a_value_for_one_without(self):

@@ -161,8 +161,87 @@ class Tags(TagTest):
                           [photo, "--dry-run"], [photo, "--xmp-parent", "x"], [photo, "--xmp", "inside"], ["--xmp-remove", "--json", photo]):
             with self.subTest(arguments=arguments):
                 self.tag(*arguments, status=2)
-        result = self.tag(photo, model=None, status=2)
-        self.assertIn(b"--model takes a .pth", result.stderr)
+        self.assertIn(b"en or ko", self.tag(photo, "--lang", "fr", status=2).stderr)
+
+
+class Shipped(TagTest):
+    """The models that ship, which are looked for beside the program: so it lies in a folder of its own."""
+
+    def setUp(self):
+        super().setUp()
+        self.program = os.path.join(self.folder, "resnet")
+        try:
+            os.link(PROGRAM, self.program)
+        except OSError:
+            shutil.copy(PROGRAM, self.program)
+
+    def run_shipped(self, *arguments, status=0):
+        result = subprocess.run([self.program, "tag", *arguments], capture_output=True, timeout=280, env=self.environment)
+        self.assertEqual(result.returncode, status, result.stderr.decode(errors="replace"))
+        return result
+
+    def install(self, name, model):
+        folder = os.path.join(self.folder, "models")
+        os.makedirs(folder, exist_ok=True)
+        shutil.copy(model, os.path.join(folder, name + ".safetensors"))
+
+    def test_each_is_found_beside_the_program(self):
+        photo = self.add("a.png")
+        self.install("tagger-resnet50-int8", TAGS)
+        self.install("tagger-resnet18-int8", MODEL)
+        for arguments, model in (([], TAGS), (["--model", "small"], MODEL)):
+            got = json.loads(self.run_shipped(photo, "--json", *arguments).stdout)["predictions"]
+            self.assertEqual(got, self.lines(photo, model=model)[0]["predictions"])
+
+    def test_without_them_it_says_what_is_missing_and_where_it_would_be_found(self):
+        photo = self.add("a.png")
+        for arguments, name in (([], "tagger-resnet50-int8"), (["--model", "small"], "tagger-resnet18-int8")):
+            text = self.run_shipped(photo, *arguments, status=2).stderr.decode()
+            self.assertIn(name + ".safetensors", text)
+            self.assertIn("--model MODEL", text)
+            self.assertIn(os.path.join(self.folder, "models"), text)
+
+
+class Korean(TagTest):
+    LABELS = ["person", "kind 1", "zebra", "dog", "cat", "tv", "stop sign", "teddy bear", "bicycle", "cup"]
+    KOREAN = ["\uc0ac\ub78c", "kind 1", "\uc5bc\ub8e9\ub9d0", "\uac1c", "\uace0\uc591\uc774", "\ud154\ub808\ube44\uc804",
+              "\uc815\uc9c0 \ud45c\uc9c0\ud310", "\uacf0 \uc778\ud615", "\uc790\uc804\uac70", "\ucef5"]
+
+    def setUp(self):
+        super().setUp()
+        self.photo = self.add("a.png")
+        labels = os.path.join(self.folder, "labels.txt")
+        with open(labels, "w", encoding="utf-8") as file:
+            file.write("\n".join(self.LABELS))
+        self.options = ["--labels", labels, "--threshold", "0", "--top", "10", self.photo]
+
+    def test_every_output_has_the_names_of_the_language(self):
+        for language, names in (("en", self.LABELS), ("ko", self.KOREAN)):
+            options = [*self.options, "--lang", language]
+            got = {p["index"]: p["label"] for p in self.lines(*options)[0]["predictions"]}
+            self.assertEqual([got[i] for i in range(10)], names)
+            text = self.tag(*options).stdout.decode()
+            table = list(csv.reader(io.StringIO(self.tag(*options, "--csv").stdout.decode(), newline="")))
+            self.assertEqual({row[3] for row in table[1:]}, set(names))
+            page = os.path.join(self.folder, "report.html")
+            self.tag(*options, "--html", page)
+            with open(page, encoding="utf-8") as file:
+                html = file.read()
+            for name in names:
+                self.assertIn(name, text)
+                self.assertIn(name, html)
+        self.assertEqual(self.lines(*self.options), self.lines(*self.options, "--lang", "en"))
+
+    @unittest.skipUnless(HAS_XMP, "this build has no XMP")
+    def test_keywords_change_with_the_language(self):
+        for language, names, others in (("en", self.LABELS, self.KOREAN), ("ko", self.KOREAN, self.LABELS)):
+            self.tag(*self.options, "--xmp", "sidecar", "--lang", language)
+            with open(self.photo + ".xmp", encoding="utf-8") as file:
+                xmp = file.read()
+            for name in names:
+                self.assertIn(f"<rdf:li>{name}</rdf:li>", xmp)
+            for name in set(others) - set(names):
+                self.assertNotIn(f">{name}<", xmp)
 
 
 class SecondRun(TagTest):

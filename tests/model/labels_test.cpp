@@ -1,4 +1,8 @@
+#include "model/labels.hpp"
+
 #include "model_test_support.hpp"
+
+#include <set>
 
 #include <gtest/gtest.h>
 
@@ -25,6 +29,37 @@ TEST(Labels, DefaultsFollowTheNumberOfClasses) {
   EXPECT_EQ(make_random_model(18, 1000, 1).labels, imagenet_labels());
   EXPECT_EQ(make_random_model(18, 80, 1).labels, coco_labels());
   EXPECT_EQ(make_random_model(18, 2, 1).labels, (std::vector<std::string>{"class 0", "class 1"}));
+}
+
+TEST(Labels, EveryCocoNameHasAKoreanOneOfItsOwn) {
+  const std::vector<std::string> korean = translate_labels(coco_labels(), Language::ko);
+  ASSERT_EQ(korean.size(), 80u);
+  EXPECT_EQ(korean[0], "사람");
+  EXPECT_EQ(korean[79], "칫솔");
+  for (const std::string& label : korean) {
+    // Hangul syllables, U+AC00 to U+D7A3, and blanks.
+    EXPECT_TRUE(label.front() >= '\xea' && label.front() <= '\xed') << label;
+  }
+  EXPECT_EQ(std::set(korean.begin(), korean.end()).size(), 80u);
+}
+
+TEST(Labels, TranslationGoesByTheNameAndLeavesWhatItDoesNotKnow) {
+  const std::vector<std::string> labels{"zebra", "kind 1", "person", "Person", ""};
+  EXPECT_EQ(translate_labels(labels, Language::ko),
+            (std::vector<std::string>{"얼룩말", "kind 1", "사람", "Person", ""}));
+  EXPECT_EQ(translate_labels(labels, Language::en), labels);
+}
+
+TEST(Labels, AnUnknownLanguageIsRefusedWithTheChoices) {
+  EXPECT_EQ(parse_language("ko"), Language::ko);
+  EXPECT_EQ(to_string(Language::en), "en");
+  try {
+    parse_language("fr");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    EXPECT_NE(std::string(error.what()).find("en, ko"), std::string::npos);
+  }
 }
 
 TEST(Labels, FilesWithWindowsLineEndsMarkAndNoFinalNewline) {
