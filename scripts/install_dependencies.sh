@@ -24,6 +24,8 @@ libwebp-dev          # WebP
 libheif-dev          # HEIC (optional: RESNET_HEIC=OFF builds without)
 libexempi-dev        # XMP sidecars and embedded keywords
 libexpat1-dev        # inside Exempi, for the static program
+libcurl4-openssl-dev # fetching models (optional: without it and libssl-dev `resnet pull` says so)
+libssl-dev           # SHA-256 of what was fetched
 '
 packages_test='
 libgtest-dev         # unit tests

@@ -16,6 +16,7 @@ void add_compare_command(CLI::App& app, Action& action);
 void add_bench_command(CLI::App& app, Action& action);
 void add_eval_command(CLI::App& app, Action& action);
 void add_quantize_command(CLI::App& app, Action& action);
+void add_pull_command(CLI::App& app, Action& action);
 void add_doctor_command(CLI::App& app, Action& action);
 
 using AddCommand = void (*)(CLI::App&, Action&);

@@ -12,8 +12,8 @@ struct TagArguments {
   PhotoArguments photos;
   DecodeArguments decode;
   ComputeArguments compute;
-  float threshold = -1;  // below 0: the model's own
-  int top = 0;           // 0: the head's own way
+  float threshold = -1;         // below 0: the model's own
+  int top = 0;                  // 0: the head's own way
   std::string language = "en";  // of the tags
   bool json = false;
   bool csv = false;

@@ -1,4 +1,6 @@
 // find_model: from what a user wrote after --model to a path.
+#include "model/model_store.hpp"
+
 #include "model/manifest.hpp"
 
 #include <algorithm>
@@ -6,6 +8,7 @@
 #include <cstdlib>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -22,16 +25,6 @@ constexpr std::array<std::string_view, 3> kExtensions{".safetensors", ".pth", ".
 std::string_view environment(const char* name) {
   const char* value = std::getenv(name);
   return value == nullptr ? std::string_view() : std::string_view(value);
-}
-
-void add_user_cache(std::vector<fs::path>& places) {
-  const fs::path models = fs::path("resnet") / "models";
-  // The XDG rule: a relative $XDG_CACHE_HOME counts as none.
-  if (const fs::path cache = environment("XDG_CACHE_HOME"); cache.is_absolute()) {
-    places.push_back(cache / models);
-  } else if (const fs::path home = environment("HOME"); !home.empty()) {
-    places.push_back(home / ".cache" / models);
-  }
 }
 
 // The model of this name in `place`, with or without its extension; empty where there is none.
@@ -51,6 +44,14 @@ fs::path look_in(const fs::path& place, const std::string& name) {
 
 }  // namespace
 
+fs::path user_model_directory() {
+  const fs::path models = fs::path("resnet") / "models";
+  // The XDG rule: a relative $XDG_CACHE_HOME counts as none.
+  if (const fs::path cache = environment("XDG_CACHE_HOME"); cache.is_absolute()) return cache / models;
+  if (const fs::path home = environment("HOME"); !home.empty()) return home / ".cache" / models;
+  return {};
+}
+
 std::vector<fs::path> model_search_path() {
   std::vector<fs::path> places;
   std::string_view list = environment("RESNET_MODELS");
@@ -66,7 +67,7 @@ std::vector<fs::path> model_search_path() {
     places.push_back(beside / "models");
     places.push_back(beside.parent_path() / "share" / "resnet" / "models");
   }
-  add_user_cache(places);
+  if (fs::path own = user_model_directory(); !own.empty()) places.push_back(std::move(own));
   return places;
 }
 

@@ -1,0 +1,27 @@
+#include "fetch/sha256.hpp"
+
+#include "core/mapped_file.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+#include <openssl/evp.h>
+
+#include <resnet/error.hpp>
+
+namespace resnet::fetch {
+
+std::string sha256_of_file(const std::filesystem::path& path) {
+  const auto file = MappedFile::open(path);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned size = 0;
+  if (EVP_Digest(file->bytes().data(), file->bytes().size(), digest.data(), &size, EVP_sha256(), nullptr) !=
+      1) {
+    throw Error(ErrorCode::internal, "OpenSSL cannot compute a SHA-256");
+  }
+  std::string text;
+  for (unsigned i = 0; i < size; ++i) text += fmt::format("{:02x}", digest[i]);
+  return text;
+}
+
+}  // namespace resnet::fetch
