@@ -35,7 +35,7 @@ if(NOT RESNET_HEIC STREQUAL OFF)
     message(FATAL_ERROR "RESNET_HEIC=ON, but libheif was not found (install libheif-dev)")
   endif()
 endif()
-# For fetching models, both or neither. libcurl is loaded at run time, which a static program cannot.
+# For fetching models, both or neither. They are loaded at run time, which a static program cannot.
 find_package(CURL QUIET)
 find_package(OpenSSL QUIET)
 if(CURL_FOUND AND OPENSSL_FOUND AND NOT RESNET_STATIC)

@@ -1,8 +1,6 @@
 // libcurl's functions, loaded when they are first needed.
 #pragma once
 
-#include <memory>
-
 #include <curl/curl.h>
 
 namespace resnet::fetch {

@@ -14,7 +14,8 @@ from program import PROGRAM, ProgramTest, TAGS, resnet
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 from file_server import FileServer  # noqa: E402
 
-CAN_FETCH = b"was made without" not in resnet("pull", "resnet18", "--from", "http://127.0.0.1:1").stderr
+NOWHERE = "http://127.0.0.1:1/none-00000000.pth"
+CAN_FETCH = b"was made without" not in resnet("pull", "none", "--from", NOWHERE).stderr
 
 
 class Pull(ProgramTest):
