@@ -7,14 +7,15 @@
 
 set(RESNET_TORCH_DIR "" CACHE PATH "Folder of LibTorch (empty: the distribution's)")
 
+set(CMAKE_FIND_LIBRARY_SUFFIXES .so) # also where all others are linked statically
+
 set(torch_search)
 if(RESNET_TORCH_DIR)
   set(torch_search PATHS ${RESNET_TORCH_DIR} NO_DEFAULT_PATH)
 endif()
 find_path(RESNET_TORCH_INCLUDE torch/script.h ${torch_search} PATH_SUFFIXES include)
 foreach(name torch torch_cpu c10)
-  # Shared in every build: LibTorch is not linked statically.
-  find_library(RESNET_TORCH_LIBRARY_${name} NAMES lib${name}.so ${torch_search} PATH_SUFFIXES lib)
+  find_library(RESNET_TORCH_LIBRARY_${name} NAMES ${name} ${torch_search} PATH_SUFFIXES lib)
 endforeach()
 if(NOT RESNET_TORCH_INCLUDE OR NOT RESNET_TORCH_LIBRARY_torch_cpu OR NOT RESNET_TORCH_LIBRARY_c10)
   message(FATAL_ERROR "RESNET_TRAIN=ON, but LibTorch was not found: install libtorch-dev, or give its folder with "
@@ -45,7 +46,7 @@ if(RESNET_TORCH_DIR AND EXISTS ${RESNET_TORCH_INCLUDE}/fmt/format.h)
 endif()
 
 get_filename_component(torch_libraries ${RESNET_TORCH_LIBRARY_torch} DIRECTORY)
-find_library(RESNET_TORCH_LIBRARY_cuda NAMES libtorch_cuda.so ${torch_search} PATH_SUFFIXES lib)
+find_library(RESNET_TORCH_LIBRARY_cuda NAMES torch_cuda ${torch_search} PATH_SUFFIXES lib)
 mark_as_advanced(RESNET_TORCH_LIBRARY_cuda)
 if(RESNET_TORCH_LIBRARY_cuda)
   # NCCL's header and CUDA's (which it includes) come with the Python packages that PyTorch depends on.

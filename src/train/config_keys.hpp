@@ -30,12 +30,16 @@ void visit_config(ConfigType& c, const Visit& visit) {
   visit("augment", "size", c.augment.size, "height and width that are trained on, in pixels");
   visit("augment", "crop_scale", c.augment.crop_scale, "area of a crop, as a share of the picture's");
   visit("augment", "crop_ratio", c.augment.crop_ratio, "width of a crop over its height");
+  visit("augment", "relative_ratio", c.augment.relative_ratio,
+        "that ratio over the picture's own: for a preprocessing that resizes whole pictures to a square");
   visit("augment", "box_aware", c.augment.box_aware,
         "labels of a crop are those of the boxes it shows (where there are boxes), not all of its picture");
   visit("augment", "min_visible", c.augment.min_visible,
         "a box is shown if this share of its area is in the crop");
   visit("augment", "min_cover", c.augment.min_cover,
         "or if what is in the crop fills this share of the crop");
+  visit("augment", "min_ignored", c.augment.min_ignored,
+        "a label of whose boxes less is shown, but at least this share of one, counts neither way");
   visit("augment", "redraws", c.augment.redraws, "how often a crop that shows no box is drawn anew");
   visit("augment", "flip", c.augment.flip, "probability of turning left to right");
   visit("augment", "brightness", c.augment.brightness, "colour jitter: factors from 1 - x to 1 + x");

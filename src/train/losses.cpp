@@ -1,5 +1,7 @@
 #include "train/losses.hpp"
 
+#include "train/data/augment.hpp"
+
 #include <fmt/format.h>
 
 #include <resnet/error.hpp>
@@ -23,8 +25,9 @@ torch::Tensor Loss::operator()(const torch::Tensor& logits, const torch::Tensor&
   const torch::Tensor x = logits.to(torch::kFloat);
   const double smoothing = loss_.label_smoothing;
   const double even = loss_.kind == "cross_entropy" ? 1.0 / static_cast<double>(targets.size(1)) : 0.5;
-  const torch::Tensor y = smoothing > 0 ? targets * (1 - smoothing) + smoothing * even : targets;
-  const torch::Tensor own = reduce(from_targets(x, y));
+  const torch::Tensor counted = targets.ne(kIgnored), there = targets.clamp_min(0);
+  const torch::Tensor y = smoothing > 0 ? there * (1 - smoothing) + smoothing * even : there;
+  const torch::Tensor own = reduce(from_targets(x, y) * counted);
   if (!teacher.defined()) return own;
   return own * (1 - distill_.weight) + reduce(from_teacher(x, teacher.to(torch::kFloat))) * distill_.weight;
 }

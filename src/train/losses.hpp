@@ -30,6 +30,7 @@ class Loss {
 
   // logits, targets: [N, classes]; teacher: the same, or undefined where there is none. Gives one number,
   // fp32.
+  // Targets that are kIgnored (train/data/augment.hpp) count nothing.
   torch::Tensor operator()(const torch::Tensor& logits, const torch::Tensor& targets,
                            const torch::Tensor& teacher = {}) const;
 
