@@ -60,6 +60,7 @@ BatchNormImpl::BatchNormImpl(int channels)
       num_batches_tracked(register_buffer("num_batches_tracked", torch::zeros({}, torch::kLong))) {}
 
 torch::Tensor BatchNormImpl::forward(const torch::Tensor& x) {
+  if (adopting_) adopt(x);
   if (!is_training() || frozen_) {
     return torch::batch_norm(x, weight, bias, running_mean, running_var, false, 0, kBatchNormEps, true);
   }
@@ -71,6 +72,30 @@ torch::Tensor BatchNormImpl::forward(const torch::Tensor& x) {
   const double momentum = 1.0 / ++passes_;
   if (synchronise_) return normalise_synchronised(x, momentum);
   return torch::batch_norm(x, weight, bias, batch_mean_, batch_var_, true, momentum, kBatchNormEps, true);
+}
+
+void BatchNormImpl::reset() {
+  const torch::NoGradGuard no_grad;
+  weight.fill_(1);
+  bias.zero_();
+  running_mean.zero_();
+  running_var.fill_(1);
+  num_batches_tracked.zero_();
+}
+
+// weight (x - mean) / sqrt(var + eps) + bias, written with another mean and variance.
+void BatchNormImpl::adopt(const torch::Tensor& x) {
+  const torch::NoGradGuard no_grad;
+  const auto [var, mean] = torch::var_mean(x.to(torch::kFloat), {0, 2, 3}, /*unbiased=*/true);
+  const bool as_new =
+      torch::equal(running_mean, torch::zeros_like(mean)) && torch::equal(running_var, torch::ones_like(var));
+  if (!as_new) {
+    const torch::Tensor slope = weight / (running_var + kBatchNormEps).sqrt();
+    bias.add_(slope * (mean - running_mean));
+    weight.copy_(slope * (var + kBatchNormEps).sqrt());
+  }
+  running_mean.copy_(mean);
+  running_var.copy_(var);
 }
 
 torch::Tensor BatchNormImpl::normalise_synchronised(const torch::Tensor& x, double momentum) {
@@ -135,6 +160,10 @@ void RunningStatistics::synchronise(const AllReduce& sum) {
 
 void RunningStatistics::freeze(bool frozen) {
   for (BatchNormImpl* layer : layers_) layer->frozen_ = frozen;
+}
+
+void RunningStatistics::adopt(bool adopting) {
+  for (BatchNormImpl* layer : layers_) layer->adopting_ = adopting;
 }
 
 void RunningStatistics::begin_step() {

@@ -26,16 +26,20 @@ class BatchNormImpl : public torch::nn::Module {
   // x: [N, C, H, W]. In training mode, unless frozen, normalises by the statistics of the batch.
   torch::Tensor forward(const torch::Tensor& x);
 
+  // As new: weight and running_var 1, the others 0.
+  void reset();
+
   torch::Tensor weight, bias, running_mean, running_var, num_batches_tracked;
 
  private:
   friend class RunningStatistics;
   torch::Tensor normalise_synchronised(const torch::Tensor& x, double momentum);
+  void adopt(const torch::Tensor& x);
 
   torch::Tensor batch_mean_,
       batch_var_;  // means of this step's forward passes so far; var is the unbiased one
   int passes_ = 0;
-  bool frozen_ = false;
+  bool frozen_ = false, adopting_ = false;
   AllReduce synchronise_;
 };
 TORCH_MODULE(BatchNorm);
@@ -54,12 +58,18 @@ class RunningStatistics {
   // Layers compute with their running statistics from now on (or again with their batch's), which then stay.
   void freeze(bool frozen);
 
+  // While `adopting`, forward passes in evaluation mode make the statistics of their batch the running ones.
+  // weight and bias follow so that a layer computes what it did before; one that is as new keeps them and
+  // normalises.
+  void adopt(bool adopting);
+
   void begin_step();
   // Moves towards the mean over the passes since begin_step() and over all `processes`, which `sum` adds up
   // (it may be empty where there is one). Does nothing where no layer ran unfrozen.
   void end_step(int processes, const AllReduce& sum);
 
   // running_mean and running_var of all layers in a row; they share the layers' memory.
+  torch::Tensor& values() { return running_; }
   const torch::Tensor& values() const { return running_; }
 
  private:

@@ -244,6 +244,10 @@ void check(const Config& c) {
   require_range("loss.asl_clip", c.loss.asl_clip, 0, 0.999);
   require_range("loss.label_smoothing", c.loss.label_smoothing, 0, 0.999);
   require_range("distill.weight", c.distill.weight, 0, 1);
+  require_range("distill.positions", c.distill.positions, 0, HUGE_VAL);
+  if (c.quant.enabled && (c.distill.positions > 0 || c.model.adapt_batchnorm)) {
+    refuse("quant.enabled: distill.positions and model.adapt_batchnorm are for networks in fp32");
+  }
   require_range("distill.temperature", c.distill.temperature, 1e-3, HUGE_VAL);
   require_range("output.log_every", c.output.log_every, 1, HUGE_VAL);
   require_range("output.keep_checkpoints", c.output.keep_checkpoints, 0, HUGE_VAL);

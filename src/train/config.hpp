@@ -18,6 +18,7 @@ namespace resnet::train {
 struct ModelConfig {
   std::string network = "resnet50";
   std::string start;
+  bool adapt_batchnorm = false;
 };
 
 struct DataConfig {
@@ -81,6 +82,7 @@ struct LossConfig {
 struct DistillConfig {
   std::string teacher;
   double weight = 0.5;
+  double positions = 0;
   double temperature = 1;
 };
 

@@ -14,6 +14,11 @@ void visit_config(ConfigType& c, const Visit& visit) {
         "weights to start from, any file that resnet reads; layers that it lacks are initialised. Empty: "
         "from scratch");
 
+  visit("model", "adapt_batchnorm", c.model.adapt_batchnorm,
+        "before the first step BatchNorm takes the statistics of a training batch, and its weights follow so "
+        "that the "
+        "network answers as before: for weights whose BatchNorm was folded away");
+
   visit("data", "train", c.data.train,
         "coco:ANN.json,DIR (multi-label), csv:LABELS.csv,DIR or folders:DIR (one class)");
   visit("data", "validation", c.data.validation, "the same for validation; empty: pictures of data.train");
@@ -102,6 +107,8 @@ void visit_config(ConfigType& c, const Visit& visit) {
 
   visit("distill", "teacher", c.distill.teacher, "model file whose answers are learned as well; empty: none");
   visit("distill", "weight", c.distill.weight, "share of the teacher in the loss, 0 to 1");
+  visit("distill", "positions", c.distill.positions,
+        "weight of what both answer at every position of the last feature map, on top; 0: not asked for");
   visit("distill", "temperature", c.distill.temperature, "logits of both are divided by it");
 
   visit("quant", "enabled", c.quant.enabled,

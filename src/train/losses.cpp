@@ -32,6 +32,11 @@ torch::Tensor Loss::operator()(const torch::Tensor& logits, const torch::Tensor&
   return own * (1 - distill_.weight) + reduce(from_teacher(x, teacher.to(torch::kFloat))) * distill_.weight;
 }
 
+torch::Tensor Loss::at_positions(const torch::Tensor& student, const torch::Tensor& teacher) const {
+  const auto rows = [](const torch::Tensor& x) { return x.to(torch::kFloat).flatten(0, 1); };
+  return reduce(from_teacher(rows(student), rows(teacher))) * distill_.positions;
+}
+
 torch::Tensor Loss::reduce(const torch::Tensor& losses) const {
   return loss_.kind == "bce" || loss_.kind == "focal" ? losses.mean() : losses.sum(1).mean();
 }

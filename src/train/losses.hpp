@@ -34,6 +34,9 @@ class Loss {
   torch::Tensor operator()(const torch::Tensor& logits, const torch::Tensor& targets,
                            const torch::Tensor& teacher = {}) const;
 
+  // The teacher's part at single positions, both [N, positions, classes], times distill.positions.
+  torch::Tensor at_positions(const torch::Tensor& student, const torch::Tensor& teacher) const;
+
  private:
   torch::Tensor from_targets(const torch::Tensor& x, const torch::Tensor& y) const;
   torch::Tensor from_teacher(const torch::Tensor& x, const torch::Tensor& teacher) const;

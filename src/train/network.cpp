@@ -87,6 +87,10 @@ BatchNorm NetworkModuleImpl::batch_norm(const std::string& name) const {
 }
 
 torch::Tensor NetworkModuleImpl::forward(const torch::Tensor& images) {
+  return fc_->forward(torch::adaptive_avg_pool2d(features(images), {1, 1}).flatten(1));
+}
+
+torch::Tensor NetworkModuleImpl::features(const torch::Tensor& images) {
   const auto normalised = [this](const ConvSpec& spec, const torch::Tensor& x) {
     return batch_norm(spec.bn)->forward(convolution(spec.conv)->forward(x));
   };
@@ -107,14 +111,31 @@ torch::Tensor NetworkModuleImpl::forward(const torch::Tensor& images) {
     }
     x.add_(shortcut).relu_();
   }
-  return fc_->forward(torch::adaptive_avg_pool2d(x, {1, 1}).flatten(1));
+  return x;
+}
+
+// fc is linear, so that its answer to the mean of the positions is the mean of its answers to them.
+torch::Tensor Network::forward_positions(const torch::Tensor& images) {
+  return module_->fc()->forward(module_->features(images).flatten(2).transpose(1, 2));
 }
 
 std::vector<std::string> load_starting_point(NetworkModuleImpl& module, const std::filesystem::path& path) {
   const StartingPoint start = resnet::load_starting_point(path, module.architecture());
   auto state = state_of(module);
   for (const auto& [name, tensor] : start.tensors) copy(tensor, state.at(name));
+  for (int m = 0; m < module.architecture().module_count(); ++m) {
+    for (const ConvSpec& spec : module.architecture().convolutions(m)) {
+      if (!start.tensors.contains(spec.conv + ".weight")) module.batch_norm(spec.bn)->reset();
+    }
+  }
   return start.absent;
+}
+
+void set_prior(NetworkModuleImpl& module, const std::vector<float>& frequencies) {
+  constexpr float kLeast = 1e-3f;  // of a class that is never, or always, there
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor p = torch::tensor(frequencies).clamp(kLeast, 1 - kLeast);
+  module.fc()->bias.copy_(torch::log(p / (1 - p)));
 }
 
 Model to_model(const NetworkModuleImpl& module, const ExportFacts& facts) {

@@ -33,6 +33,8 @@ class NetworkModuleImpl : public torch::nn::Module {
 
   // images: [N, 3, H, W], normalised; gives logits [N, classes].
   torch::Tensor forward(const torch::Tensor& images);
+  // What the average pool takes: [N, channels, H/32, W/32], rounded up.
+  torch::Tensor features(const torch::Tensor& images);
 
  private:
   void add_convolution(const ConvSpec& spec);
@@ -44,10 +46,16 @@ class NetworkModuleImpl : public torch::nn::Module {
 };
 TORCH_MODULE(NetworkModule);
 
-// Copies into `module` what fits out of a model file that `resnet` reads; the rest keeps its values. Gives
-// the names of the tensors that were not in the file or had another shape there ("fc.weight is [1000, 512],
-// not [80, 512]"). Throws Error: all that load_starting_point does.
+// Copies into `module` what fits out of a model file that `resnet` reads; the rest keeps its values, and so
+// does the BatchNorm behind a convolution that is not there. Gives the names of the tensors that were not in
+// the file or had another shape there ("fc.weight is [1000, 512], not [80, 512]"). Throws Error: all that
+// load_starting_point does.
 std::vector<std::string> load_starting_point(NetworkModuleImpl& module, const std::filesystem::path& path);
+
+// Makes a sigmoid head as sure of each class as `frequencies` (one a class, 0 … 1) says, whatever it sees: a
+// new head would otherwise spend its first steps on learning that most classes are rare (Lin et al., "Focal
+// Loss for Dense Object Detection", ICCV 2017, section 4.1).
+void set_prior(NetworkModuleImpl& module, const std::vector<float>& frequencies);
 
 // The tensors of `module` as a model's. They are copies, on the CPU.
 Model to_model(const NetworkModuleImpl& module, const ExportFacts& facts);
@@ -65,6 +73,7 @@ class Network final : public TrainableNetwork {
 
   const Architecture& architecture() const override { return module_->architecture(); }
   torch::Tensor forward(const torch::Tensor& images) override { return module_->forward(images); }
+  torch::Tensor forward_positions(const torch::Tensor& images) override;
   NetworkModuleImpl& module() override { return *module_; }
   std::vector<TrainedParameter> trained_parameters() override { return usual_parameters(*module_); }
   Model export_model(const ExportFacts& facts) const override { return to_model(*module_, facts); }

@@ -14,7 +14,21 @@ namespace {
 
 using Note = std::function<void(const std::string&)>;
 
-void load_start(NetworkModuleImpl& module, const std::string& start, const Note& note) {
+// How large a share of the pictures has each class.
+std::vector<float> frequencies(const TrainingSet& data) {
+  std::vector<float> counts(static_cast<std::size_t>(data.classes()));
+  for (const TrainingSample& sample : data.samples) {
+    for (const int label : sample.labels) ++counts[static_cast<std::size_t>(label)];
+  }
+  for (float& count : counts) count /= static_cast<float>(data.size());
+  return counts;
+}
+
+// `start`: empty for none.
+void load_start(NetworkModuleImpl& module, const std::string& start, const TrainingSet& data,
+                const Note& note) {
+  if (data.targets == eval::Targets::multi_label) set_prior(module, frequencies(data));
+  if (start.empty()) return;
   const std::vector<std::string> absent = load_starting_point(module, start);
   note(absent.empty() ? fmt::format("all weights from {}", start)
                       : fmt::format("weights from {}, but for these, which begin anew: {}", start,
@@ -47,18 +61,18 @@ int depth_of(const std::string& network) {
               fmt::format("model.network: '{}' is not resnet18, resnet34 or resnet50", network));
 }
 
-std::unique_ptr<TrainableNetwork> make_network(const Config& config, int classes, bool use_start,
+std::unique_ptr<TrainableNetwork> make_network(const Config& config, const TrainingSet& data, bool use_start,
                                                const std::function<void(const std::string&)>& note) {
   torch::manual_seed(static_cast<std::uint64_t>(config.train.seed));
-  const Architecture architecture(depth_of(config.model.network), classes);
-  const bool start = use_start && !config.model.start.empty();
+  const Architecture architecture(depth_of(config.model.network), data.classes());
+  const std::string start = use_start ? config.model.start : "";
   if (config.quant.enabled) {
     auto network = make_quantized(config, architecture, note);
-    if (start) load_start(network->module(), config.model.start, note);
+    load_start(network->module(), start, data, note);
     return network;
   }
   auto network = std::make_unique<Network>(architecture);
-  if (start) load_start(network->module(), config.model.start, note);
+  load_start(network->module(), start, data, note);
   return network;
 }
 

@@ -38,4 +38,9 @@ torch::Tensor Teacher::logits(const torch::Tensor& pixels) {
   return network_->forward(normalise(pixels, mean_, std_));
 }
 
+torch::Tensor Teacher::positions(const torch::Tensor& pixels) {
+  const torch::NoGradGuard no_grad;
+  return network_->forward_positions(normalise(pixels, mean_, std_));
+}
+
 }  // namespace resnet::train

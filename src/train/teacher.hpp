@@ -21,6 +21,8 @@ class Teacher {
   bool enabled() const noexcept { return network_.has_value(); }
   // pixels: [N, 3, S, S] from 0 to 255, which it normalises in its own way. Gives [N, classes].
   torch::Tensor logits(const torch::Tensor& pixels);
+  // [N, positions, classes]: their mean is logits().
+  torch::Tensor positions(const torch::Tensor& pixels);
 
  private:
   std::optional<Network> network_;

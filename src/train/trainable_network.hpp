@@ -7,6 +7,7 @@
 
 #include <torch/torch.h>
 
+#include <resnet/error.hpp>
 #include <resnet/model.hpp>
 
 namespace resnet::train {
@@ -36,6 +37,12 @@ class TrainableNetwork {
   // images: [N, 3, H, W] fp32, normalised, on the device of the parameters. Gives logits, [N, classes], fp32
   // (under autocast in its type). Trains or evaluates as module().is_training() says.
   virtual torch::Tensor forward(const torch::Tensor& images) = 0;
+
+  // What the head says of each position of the last feature map, [N, positions, classes]; their mean is what
+  // forward() gives. Throws Error{unsupported} where the network cannot tell.
+  virtual torch::Tensor forward_positions(const torch::Tensor& /*images*/) {
+    throw Error(ErrorCode::unsupported, "this network answers for whole pictures only");
+  }
 
   // Everything that is saved and resumed: its parameters and buffers, by name. BatchNorm layers in it are
   // those of batch_norm.hpp, so that the trainer finds them.

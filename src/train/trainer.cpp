@@ -100,8 +100,7 @@ Trainer::Trainer(const Config& config, const std::filesystem::path& resume, cons
       processes_(place_, device_),
       data_(read_run_data(config.data)),
       loss_(config.loss, config.distill, head_of(data_.training)),
-      state_(make_network(config, data_.training.classes(), resume.empty(),
-                          [this](const auto& line) { note(line); }),
+      state_(make_network(config, data_.training, resume.empty(), [this](const auto& line) { note(line); }),
              config, device_, processes_),
       teacher_(config.distill, data_.training.labels, device_, config.train.channels_last),
       input_(device_, config.train.channels_last),
@@ -225,13 +224,22 @@ bool Trainer::run_step(BatchLoader& loader) {
     if (!batch) return false;  // pictures that could not be read may leave an epoch short
     const torch::Tensor pixels = input_.pixels(*batch), images = normalise(pixels, mean_, std_);
     calibrate_if_new(images);
-    torch::Tensor logits, teacher;
+    torch::Tensor logits, positions, teacher, teachers_positions;
     {
       const Autocast guard(device_.type(), autocast_type(config_.train.precision), autocast);
-      if (teacher_.enabled()) teacher = teacher_.logits(pixels);
-      logits = state_.network().forward(images);
+      if (teacher_.enabled() && config_.distill.positions > 0) {
+        positions = state_.network().forward_positions(images);
+        teachers_positions = teacher_.positions(pixels);
+        logits = positions.mean(1);
+        teacher = teachers_positions.mean(1);
+      } else {
+        logits = state_.network().forward(images);
+        if (teacher_.enabled()) teacher = teacher_.logits(pixels);
+      }
     }
-    const torch::Tensor loss = loss_(logits, input_.targets(*batch), teacher) / parts;
+    torch::Tensor loss = loss_(logits, input_.targets(*batch), teacher);
+    if (positions.defined()) loss = loss + loss_.at_positions(positions, teachers_positions);
+    loss = loss / parts;
     state_.scaler.scale(loss).backward();
     step_loss = step_loss.defined() ? step_loss + loss.detach() : loss.detach();
   }
@@ -256,6 +264,15 @@ bool Trainer::run_step(BatchLoader& loader) {
 void Trainer::calibrate_if_new(const torch::Tensor& images) {
   if (!fresh_) return;
   fresh_ = false;
+  if (config_.model.adapt_batchnorm) {
+    const torch::NoGradGuard no_grad;
+    state_.network().module().eval();
+    state_.statistics.adopt(true);
+    state_.network().forward(images);
+    state_.statistics.adopt(false);
+    state_.network().module().train();
+    processes_.broadcast(state_.statistics.values());
+  }
   state_.network().calibrate(images);
   state_.restart_average();
   processes_.broadcast(state_.parameters.values());

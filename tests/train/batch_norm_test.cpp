@@ -66,6 +66,30 @@ TEST(BatchNorm, FrozenStatisticsStay) {
   EXPECT_EQ(layer->running_mean.abs().sum().item<float>(), 0);
 }
 
+TEST(BatchNorm, AdoptsStatisticsWithoutAnotherResult) {
+  BatchNorm layer(5);
+  RunningStatistics statistics(*layer);
+  const torch::NoGradGuard no_grad;
+  layer->weight.copy_(torch::linspace(-1, 2, 5));
+  layer->bias.copy_(torch::linspace(0.5, -0.5, 5));
+  layer->running_mean.copy_(torch::linspace(-1, 1, 5));
+  layer->running_var.copy_(torch::linspace(0.2, 3, 5));
+  layer->eval();
+  const torch::Tensor before = layer->forward(batch(30));
+  statistics.adopt(true);
+  EXPECT_TRUE(torch::allclose(layer->forward(batch(31)), layer->forward(batch(31)), 0, 0));
+  statistics.adopt(false);
+  EXPECT_TRUE(torch::allclose(layer->forward(batch(30)), before, 1e-4, 1e-5));
+  EXPECT_TRUE(torch::allclose(layer->running_mean, batch(31).mean({0, 2, 3}), 1e-5, 1e-6));
+
+  // One that is as new normalises instead.
+  layer->reset();
+  statistics.adopt(true);
+  const torch::Tensor y = layer->forward(batch(32));
+  EXPECT_TRUE(torch::allclose(y.mean({0, 2, 3}), torch::zeros({5}), 0, 1e-5));
+  EXPECT_TRUE(torch::equal(layer->weight, torch::ones({5})));
+}
+
 // Synchronised with nobody, it must be the ordinary layer, gradients included.
 TEST(BatchNorm, SynchronisedByOneIsTheOrdinaryOne) {
   torch::nn::BatchNorm2d expected(5);

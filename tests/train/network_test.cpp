@@ -50,6 +50,26 @@ TEST_P(EveryDepth, ExportsEveryTensorAsItIs) {
   }
 }
 
+TEST_P(EveryDepth, AnswersForThePictureTheMeanOfItsPositions) {
+  torch::manual_seed(4);
+  Network network(Architecture(GetParam(), 6));
+  network.module().eval();
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor images = torch::randn({2, 3, 96, 70});
+  const torch::Tensor positions = network.forward_positions(images);
+  EXPECT_EQ(positions.sizes(), (at::IntArrayRef{2, 3 * 3, 6}));
+  EXPECT_TRUE(torch::allclose(positions.mean(1), network.forward(images), 1e-4, 1e-4));
+}
+
+TEST(Network, ANewHeadBeginsAtHowOftenClassesAre) {
+  Network network(Architecture(18, 3));
+  set_prior(network.module(), {0.5f, 0.01f, 0});
+  const torch::Tensor p = torch::sigmoid(network.module().fc()->bias);
+  EXPECT_NEAR(p[0].item<float>(), 0.5, 1e-6);
+  EXPECT_NEAR(p[1].item<float>(), 0.01, 1e-6);
+  EXPECT_NEAR(p[2].item<float>(), 0.001, 1e-6);
+}
+
 TEST(Network, InitialisesAsTorchvision) {
   torch::manual_seed(3);
   const Network network(Architecture(18, 10));
