@@ -104,6 +104,12 @@ torch::Device choose_device(const std::string& name, int local_rank) {
   return {torch::kCUDA, static_cast<torch::DeviceIndex>(index)};
 }
 
+void use_device(torch::Device device) {
+  if (!device.is_cuda()) return;
+  c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
+  at::globalContext().setBenchmarkCuDNN(true);
+}
+
 Autocast::Autocast(torch::DeviceType device, torch::ScalarType type, bool enabled)
     : device_(device), enabled_(enabled) {
   if (!enabled_) return;

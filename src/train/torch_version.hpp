@@ -18,6 +18,10 @@ namespace resnet::train {
 // Throws Error: invalid_argument (no such name), device_unavailable.
 torch::Device choose_device(const std::string& name, int local_rank);
 
+// Makes a GPU this process's own, and has cuDNN try its algorithms for every shape once: a run has few shapes
+// and many steps. Nothing on the CPU.
+void use_device(torch::Device device);
+
 // Autocast while it lives: convolutions and matrix products on `device` compute in `type` (bfloat16 or half).
 class Autocast {
  public:

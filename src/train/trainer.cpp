@@ -88,6 +88,7 @@ class Trainer {
 torch::Device device_for(const Config& config, const ProcessPlace& place) {
   if (config.train.threads > 0) torch::set_num_threads(config.train.threads);
   const torch::Device device = choose_device(config.train.device, place.local_rank);
+  use_device(device);
   if (config.train.precision != "fp32")
     require_autocast(device.type(), autocast_type(config.train.precision));
   return device;
