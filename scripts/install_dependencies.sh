@@ -40,8 +40,8 @@ python3              # test summary, oracles
 '
 packages_train='
 libtorch-dev         # resnet-train (RESNET_TRAIN=ON)
-libgloo-dev          # headers that LibTorch's own include: training in several processes
-libgoogle-glog-dev   # the same: Debian's LibTorch logs through it
+libgloo-dev          # headers that those of LibTorch include: training in several processes
+libgoogle-glog-dev   # the same: LibTorch there logs through it
 libgflags-dev        # the same
 libyaml-cpp-dev      # configurations of resnet-train
 '
