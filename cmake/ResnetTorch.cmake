@@ -27,9 +27,10 @@ add_library(resnet_torch INTERFACE)
 target_include_directories(
   resnet_torch SYSTEM INTERFACE ${RESNET_TORCH_INCLUDE} ${RESNET_TORCH_INCLUDE}/torch/csrc/api/include)
 # libtorch.so holds no code of its own; it is what loads the CUDA libraries, so it is linked although nothing refers
-# to it.
+# to it. The C++ library comes first: PyTorch's wheels export an older std::filesystem of their own, which would take
+# the place of the one that our code was compiled for (and did: remove_all crashed).
 target_link_libraries(
-  resnet_torch INTERFACE -Wl,--no-as-needed ${RESNET_TORCH_LIBRARY_torch} -Wl,--as-needed
+  resnet_torch INTERFACE -Wl,--no-as-needed -lstdc++ ${RESNET_TORCH_LIBRARY_torch} -Wl,--as-needed
                          ${RESNET_TORCH_LIBRARY_torch_cpu} ${RESNET_TORCH_LIBRARY_c10} Threads::Threads)
 target_compile_definitions(resnet_torch INTERFACE USE_DISTRIBUTED)
 if(NOT RESNET_TORCH_DIR)
