@@ -31,17 +31,18 @@ float middle_below(std::span<const float> scores, std::size_t first, std::size_t
 
 std::vector<float> choose_thresholds(const eval::MultilabelMetrics& metrics, std::span<const float> scores,
                                      const std::string& thresholds) {
+  constexpr float kPriorPositives = 10;
   const std::size_t classes = metrics.per_class.size();
   if (thresholds == "none") return {};
-  std::vector<float> chosen(classes, 0.5f);
-  if (thresholds == "one") {
-    if (metrics.best)
-      std::fill(chosen.begin(), chosen.end(), middle_below(scores, 0, 1, metrics.best->threshold));
-    return chosen;
-  }
+  const float one = metrics.best ? middle_below(scores, 0, 1, metrics.best->threshold) : 0.5f;
+  std::vector<float> chosen(classes, one);
+  if (thresholds == "one") return chosen;
   for (std::size_t c = 0; c < classes; ++c) {
-    const auto& best = metrics.per_class[c].best;
-    if (best) chosen[c] = middle_below(scores, c, classes, best->threshold);
+    const eval::ClassMetrics& own = metrics.per_class[c];
+    if (!own.best) continue;
+    const auto positives = static_cast<float>(own.positives);
+    const float best = middle_below(scores, c, classes, own.best->threshold);
+    chosen[c] = (positives * best + kPriorPositives * one) / (positives + kPriorPositives);
   }
   return chosen;
 }
