@@ -6,26 +6,36 @@
 
 option(RESNET_WERROR "Treat warnings as errors" OFF)
 
+set(warnings
+    -Wall
+    -Wextra
+    -Wpedantic
+    -Wshadow
+    -Wcast-align
+    -Wconversion
+    -Wno-sign-conversion
+    -Wdouble-promotion
+    -Wformat=2
+    -Wimplicit-fallthrough
+    -Wundef
+    -Wunused)
+# nvcc hands the host's half of a .cu file to the C++ compiler, with line markers that -Wpedantic objects to and
+# generated stubs that -Wundef and -Wcast-align do.
+set(cuda_warnings ${warnings})
+list(REMOVE_ITEM cuda_warnings -Wpedantic -Wundef -Wcast-align)
+list(JOIN cuda_warnings , cuda_warnings)
+
 add_library(resnet_warnings INTERFACE)
 target_compile_options(
   resnet_warnings
-  INTERFACE -Wall
-            -Wextra
-            -Wpedantic
-            -Wshadow
-            -Wcast-align
-            -Wconversion
-            -Wno-sign-conversion
-            -Wdouble-promotion
-            -Wformat=2
-            -Wimplicit-fallthrough
+  INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:${warnings}>
             $<$<COMPILE_LANGUAGE:CXX>:-Wnon-virtual-dtor>
             $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
-            -Wundef
-            -Wunused
             # GCC 12 warns of std::string's own copying inside <string> (its bug 105651).
-            $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>
-            $<$<BOOL:${RESNET_WERROR}>:-Werror>)
+            $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
+            $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<BOOL:${RESNET_WERROR}>>:-Werror>
+            $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${cuda_warnings}>
+            $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${RESNET_WERROR}>>:-Werror=all-warnings>)
 
 # What the fuzz targets are to find their way through. Other libraries are left without the counters, which make them
 # slower to build and to run.

@@ -9,6 +9,7 @@ mkdir -p "$logs"
 if command -v ccache > /dev/null; then
   export CMAKE_C_COMPILER_LAUNCHER=${CMAKE_C_COMPILER_LAUNCHER-ccache}
   export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER-ccache}
+  export CMAKE_CUDA_COMPILER_LAUNCHER=${CMAKE_CUDA_COMPILER_LAUNCHER-ccache}
 fi
 
 # step NAME COMMAND…: runs the command with its output in build/logs/NAME.log and says in one line on stderr how it

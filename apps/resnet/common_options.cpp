@@ -45,7 +45,7 @@ void add_compute_options(CLI::App& command, ComputeArguments& args) {
   const auto add = [&](const char* name, auto& value, const char* type, const char* help) {
     return command.add_option(name, value, help)->type_name(type)->group(kComputeGroup);
   };
-  add("--device", args.device, "D", "auto (default) or cpu");
+  add("--device", args.device, "D", "auto (default), cpu, cuda (the first GPU) or cuda:N");
   add("--backend", args.backend, "B",
       "cpu (the fast one, default) or reference (plain loops in double precision)");
   add("--precision", args.precision, "P",

@@ -25,8 +25,8 @@ std::string_view to_string(Plan plan) noexcept;
 Plan parse_plan(std::string_view name);
 
 struct SessionOptions {
-  std::string device = "auto";  // auto | cpu (later: cuda[:N])
-  std::string backend;          // empty: the fastest of the device; or "reference", "cpu"
+  std::string device = "auto";  // auto | cpu | cuda[:N]
+  std::string backend;          // empty: the fastest of the device; or a name that backends() lists
   std::optional<Precision> precision = std::nullopt;  // empty: the model's own
   Plan plan = Plan::latency;
   std::string isa;  // empty: $RESNET_CPU_ISA, or the best the processor has
@@ -82,7 +82,7 @@ class Session {
   Shape output_shape(const Shape& input_shape) const;
   const Architecture& architecture() const noexcept;
   const SessionOptions& options() const noexcept;  // with every default resolved
-  std::string_view backend() const noexcept;       // "cpu", "reference"
+  std::string_view backend() const noexcept;       // "cpu", "reference", "cuda_stepwise"
   std::string_view isa() const noexcept;  // "avx2", "avx512", "neon", "portable"; "" where it has none
   int threads() const noexcept;
 

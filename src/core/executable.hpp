@@ -24,7 +24,8 @@ class Executable {
   virtual std::unique_ptr<Workspace> make_workspace(const Shape& input_shape) const = 0;
 
   // Computes. `workspace` comes from make_workspace(input_shape). Allocates nothing and does not throw
-  // except through the callbacks of `trace`. Same input, same bits, whatever the thread count.
+  // except through the callbacks of `trace` and where a GPU fails. Same input, same bits, whatever the thread
+  // count.
   virtual void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
                    const Trace* trace) const = 0;
 };

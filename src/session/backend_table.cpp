@@ -1,9 +1,11 @@
 #include "session/backend_table.hpp"
 
+#include "core/log.hpp"
 #include "cpu/executor.hpp"
 #include "cpu/isa.hpp"
 #include "cpu/reference/executor.hpp"
 #include "cpu/reference/int8_executor.hpp"
+#include "session/device_name.hpp"
 
 #include <algorithm>
 #include <array>
@@ -49,6 +51,7 @@ std::span<const Backend> backend_table() {
       Backend{
           .name = "cpu",
           .device = "cpu",
+          .automatic = true,
           .precisions = cpu_precisions(),
           .available = [] { return true; },
           .detail =
@@ -72,6 +75,7 @@ std::span<const Backend> backend_table() {
       Backend{
           .name = "reference",
           .device = "cpu",
+          .automatic = true,
           .precisions = {Precision::fp32, Precision::int8},
           .available = [] { return true; },
           .detail = [] { return std::string("plain loops, double or int32 accumulators: the oracle"); },
@@ -88,20 +92,22 @@ std::span<const Backend> backend_table() {
 }
 
 const Backend& choose_backend(const SessionOptions& options, Precision precision) {
-  bool device_known = options.device == "auto", backend_known = options.backend.empty();
+  const DeviceName device = parse_device(options.device);
+  bool backend_known = options.backend.empty();
   const Backend* unavailable = nullptr;
   bool wrong_precision = false;
   for (const Backend& b : backend_table()) {
-    const bool device_fits = options.device == "auto" || options.device == b.device;
-    const bool name_fits = options.backend.empty() || options.backend == b.name;
-    device_known |= device_fits;
-    backend_known |= name_fits;
-    if (!device_fits || !name_fits) continue;
+    const bool named = options.backend == b.name;
+    const bool device_fits = device.kind == b.device || (device.kind == "auto" && (named || b.automatic));
+    backend_known |= named;
+    if (!device_fits || !(named || options.backend.empty())) continue;
     if (!b.available()) {
       unavailable = &b;
     } else if (!b.supports(precision, options.isa)) {
       wrong_precision = true;
     } else {
+      if (unavailable != nullptr)
+        log(LogLevel::debug, fmt::format("device auto: {}, because {}", b.device, unavailable->detail()));
       return b;
     }
   }
@@ -109,19 +115,15 @@ const Backend& choose_backend(const SessionOptions& options, Precision precision
   if (!backend_known) {
     throw Error(ErrorCode::invalid_argument, fmt::format("no backend '{}'; {}", options.backend, there));
   }
-  if (!device_known) {
-    throw Error(ErrorCode::device_unavailable,
-                fmt::format("no device '{}' here: give auto or cpu", options.device));
-  }
+  const std::string asked = options.backend.empty() ? fmt::format("device '{}'", options.device)
+                                                    : fmt::format("backend '{}'", options.backend);
   if (wrong_precision) {
-    throw Error(
-        ErrorCode::unsupported,
-        fmt::format("{} does not compute in {}; {}",
-                    options.backend.empty() ? "this machine" : options.backend, to_string(precision), there));
+    throw Error(ErrorCode::unsupported,
+                fmt::format("{} does not compute in {}; {}", asked, to_string(precision), there));
   }
   if (unavailable != nullptr) {
-    throw Error(ErrorCode::device_unavailable, fmt::format("backend '{}' is unavailable: {}; {}",
-                                                           unavailable->name, unavailable->detail(), there));
+    throw Error(ErrorCode::device_unavailable,
+                fmt::format("{} is unavailable: {}; {}", asked, unavailable->detail(), there));
   }
   throw Error(ErrorCode::invalid_argument, fmt::format("backend '{}' does not run on device '{}'; {}",
                                                        options.backend, options.device, there));

@@ -16,7 +16,8 @@ namespace resnet {
 
 struct Backend {
   std::string_view name;              // what --backend says
-  std::string_view device;            // what --device says: "cpu"
+  std::string_view device;            // what --device says: "cpu", "cuda"
+  bool automatic;                     // whether the device `auto` may take it without its being named
   std::vector<Precision> precisions;  // that it runs here without being told how
   bool (*available)();                // on this machine, in this build
   std::string (*detail)();            // what it would use, or why it is unavailable
@@ -31,7 +32,7 @@ struct Backend {
   bool supports(Precision precision, std::string_view isa = {}) const;
 };
 
-// Fastest first: `auto` takes the first that is available and has the precision.
+// Fastest first: what is asked for without a name is the first that is available and has the precision.
 std::span<const Backend> backend_table();
 
 // The row that serves options.device, options.backend and `precision`. Throws Error:

@@ -2,6 +2,7 @@
 
 #include "core/choices.hpp"
 #include "core/thread_count.hpp"
+#include "session/device_name.hpp"
 
 #include <algorithm>
 #include <array>
@@ -94,7 +95,7 @@ SessionOptions resolve_options(const Model& model, SessionOptions options, const
                               options.end, behind_stem));
     }
   }
-  options.device = backend.device;
+  options.device = DeviceName{std::string(backend.device), parse_device(options.device).index}.to_string();
   options.backend = backend.name;
   options.isa = resolve_isa(options.isa, backend, *options.precision);
   options.threads = resolve_thread_count(options.threads);

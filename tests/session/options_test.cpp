@@ -88,7 +88,7 @@ TEST(SessionOptions, WrongOnesAreNamed) {
   expect_error(ErrorCode::invalid_argument, {"threads"}, with([](auto& o) { o.threads = -2; }));
   expect_error(ErrorCode::invalid_argument, {"tpu-backend", "reference"},
                with([](auto& o) { o.backend = "tpu-backend"; }));
-  expect_error(ErrorCode::device_unavailable, {"abacus", "auto or cpu"}, with([](auto& o) {
+  expect_error(ErrorCode::device_unavailable, {"abacus", "auto, cpu, cuda"}, with([](auto& o) {
                  o.backend.clear();
                  o.device = "abacus";
                }));

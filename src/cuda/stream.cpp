@@ -1,0 +1,52 @@
+#include "cuda/stream.hpp"
+
+#include "cuda/check.hpp"
+
+namespace resnet::cuda {
+
+// Destructors ignore their status: what they release is gone with the context if the device was lost.
+
+DeviceScope::DeviceScope(int device) {
+  RESNET_CUDA_CHECK(cudaGetDevice(&before_));
+  if (before_ != device) RESNET_CUDA_CHECK(cudaSetDevice(device));
+}
+
+DeviceScope::~DeviceScope() {
+  static_cast<void>(cudaSetDevice(before_));
+}
+
+Stream::Stream() {
+  RESNET_CUDA_CHECK(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking));
+}
+
+Stream::~Stream() {
+  if (stream_ != nullptr) static_cast<void>(cudaStreamDestroy(stream_));
+}
+
+void Stream::synchronize() const {
+  RESNET_CUDA_CHECK(cudaStreamSynchronize(stream_));
+}
+
+Event::Event() {
+  RESNET_CUDA_CHECK(cudaEventCreate(&event_));
+}
+
+Event::~Event() {
+  if (event_ != nullptr) static_cast<void>(cudaEventDestroy(event_));
+}
+
+void Event::record(cudaStream_t stream) const {
+  RESNET_CUDA_CHECK(cudaEventRecord(event_, stream));
+}
+
+void Event::synchronize() const {
+  RESNET_CUDA_CHECK(cudaEventSynchronize(event_));
+}
+
+double Event::ms_since(const Event& start) const {
+  float ms = 0;
+  RESNET_CUDA_CHECK(cudaEventElapsedTime(&ms, start.event_, event_));
+  return ms;
+}
+
+}  // namespace resnet::cuda
