@@ -59,10 +59,15 @@ if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.0)
   message(FATAL_ERROR "CUDA ${CMAKE_CUDA_COMPILER_VERSION} (${CMAKE_CUDA_COMPILER}) does not compile C++20: "
                       "version 12.0 is the first that does. RESNET_CUDA=OFF builds without.")
 endif()
+# CMake 3.25 does not know that nvcc has C++20.
+foreach(form STANDARD EXTENSION)
+  if(NOT CMAKE_CUDA20_${form}_COMPILE_OPTION)
+    set(CMAKE_CUDA20_${form}_COMPILE_OPTION -std=c++20)
+  endif()
+endforeach()
 find_package(CUDAToolkit REQUIRED)
 
-# As flags, too: CMake 3.25 does not know that CUDA 13 has C++20.
-set(resnet_cuda_flags -std=c++20)
+set(resnet_cuda_flags)
 foreach(entry IN LISTS RESNET_CUDA_ARCHITECTURES)
   if(entry MATCHES "^([0-9]+[af]?)-real$")
     list(APPEND resnet_cuda_flags "-gencode=arch=compute_${CMAKE_MATCH_1},code=sm_${CMAKE_MATCH_1}")

@@ -1,5 +1,8 @@
 // In place of the rest of this folder where there was no CUDA compiler.
 #include "cuda/devices.hpp"
+#include "cuda/stepwise/executor.hpp"
+
+#include <resnet/error.hpp>
 
 namespace resnet::cuda {
 
@@ -8,6 +11,10 @@ const DeviceList& devices() {
       .devices = {},
       .problem = "this build has no CUDA: it was made without nvcc, or with -DRESNET_CUDA=OFF"};
   return none;
+}
+
+std::unique_ptr<Executable> stepwise::compile(const Model&, const CompileOptions&) {
+  throw Error(ErrorCode::device_unavailable, devices().problem);
 }
 
 }  // namespace resnet::cuda

@@ -61,4 +61,10 @@ void copy_bytes(void* to, const void* from, std::size_t bytes, cudaStream_t stre
   RESNET_CUDA_CHECK(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDefault, stream));
 }
 
+void copy_bytes_and_wait(void* to, const void* from, std::size_t bytes) {
+  copy_bytes(to, from, bytes, nullptr);
+  // From memory that is not page-locked the call before returns with the last piece still on its way.
+  RESNET_CUDA_CHECK(cudaStreamSynchronize(nullptr));
+}
+
 }  // namespace resnet::cuda

@@ -52,15 +52,18 @@ using DeviceBuffer = Buffer<T, allocate_device, free_device>;
 template <class T>
 using PinnedBuffer = Buffer<T, allocate_pinned, free_pinned>;
 
-// Queue a copy. The source must stay as it is, and the destination must be left alone, until the stream has
+// Queues a copy. The source must stay as it is, and the destination must be left alone, until the stream has
 // done it; host memory that is not page-locked makes the call wait.
 void copy_bytes(void* to, const void* from, std::size_t bytes, cudaStream_t stream);
+
+// A copy that is done when the call returns, for every stream.
+void copy_bytes_and_wait(void* to, const void* from, std::size_t bytes);
 
 // A device buffer with these values, there when the call returns.
 template <class T>
 DeviceBuffer<T> upload(std::span<const T> values) {
   DeviceBuffer<T> buffer(values.size());
-  copy_bytes(buffer.data(), values.data(), values.size_bytes(), nullptr);
+  copy_bytes_and_wait(buffer.data(), values.data(), values.size_bytes());
   return buffer;
 }
 

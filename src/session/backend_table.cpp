@@ -5,6 +5,8 @@
 #include "cpu/isa.hpp"
 #include "cpu/reference/executor.hpp"
 #include "cpu/reference/int8_executor.hpp"
+#include "cuda/devices.hpp"
+#include "cuda/stepwise/executor.hpp"
 #include "session/device_name.hpp"
 
 #include <algorithm>
@@ -85,6 +87,20 @@ std::span<const Backend> backend_table() {
                 const reference::CompileOptions options{.begin = o.begin, .end = o.end, .threads = o.threads};
                 return *o.precision == Precision::int8 ? reference::compile_int8(model, options)
                                                        : reference::compile(model, options);
+              },
+      },
+      Backend{
+          .name = "cuda_stepwise",
+          .device = "cuda",
+          .automatic = false,  // for reading and proving; the processor is often faster
+          .precisions = {Precision::fp32},
+          .available = [] { return cuda::devices().problem.empty(); },
+          .detail = [] { return cuda::describe(cuda::devices()); },
+          .isas = nullptr,
+          .compile =
+              [](const Model& model, const SessionOptions& o) {
+                return cuda::stepwise::compile(
+                    model, {.begin = o.begin, .end = o.end, .device = parse_device(o.device).index});
               },
       },
   };
