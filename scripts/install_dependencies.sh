@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the project needs from the distribution's own packages (Debian 12, Ubuntu 22.04 and 24.04).
 #
-#   scripts/install_dependencies.sh [SET…]     sets: build (the default), test, train, lint, aarch64, all
+#   scripts/install_dependencies.sh [SET…]     sets: build (the default), test, cuda, train, lint, aarch64, all
 #
 # Where everything is there already, nothing is run and no rights are needed. sudo is used only when not root.
 set -euo pipefail
@@ -38,6 +38,9 @@ python3              # test summary, oracles
 ?python3-torchvision # oracle: the networks and the preprocessing
 ?python3-sklearn     # oracle: average precision
 '
+packages_cuda='
+python3-venv         # scripts/cuda_toolkit.sh unpacks nvcc with it, where the machine has none (nvcc is no package here)
+'
 packages_train='
 libtorch-dev         # resnet-train (RESNET_TRAIN=ON)
 libgloo-dev          # headers that those of LibTorch include: training in several processes
@@ -66,10 +69,10 @@ sets=("$@")
 wanted=()
 for set in "${sets[@]}"; do
   case $set in
-    build | test | train | lint | aarch64) mapfile -t -O ${#wanted[@]} wanted < <(names_of "$set") ;;
-    all) for s in build test train lint aarch64; do mapfile -t -O ${#wanted[@]} wanted < <(names_of "$s"); done ;;
+    build | test | cuda | train | lint | aarch64) mapfile -t -O ${#wanted[@]} wanted < <(names_of "$set") ;;
+    all) for s in build test cuda train lint aarch64; do mapfile -t -O ${#wanted[@]} wanted < <(names_of "$s"); done ;;
     -h | --help) sed -n '2,7s/^# \{0,1\}//p' "$0"; exit 0 ;;
-    *) echo "install_dependencies: unknown set '$set' (build, test, train, lint, aarch64, all)" >&2; exit 2 ;;
+    *) echo "install_dependencies: unknown set '$set' (build, test, cuda, train, lint, aarch64, all)" >&2; exit 2 ;;
   esac
 done
 

@@ -19,6 +19,7 @@ case $preset in
   asan) selection=(-LE slow -E "$networks|session_threads") ;;  # threads have their own suite
   tsan) selection=(-L threads -E "$networks|EveryModuleEquals") ;;  # the rest has one thread
   aarch64) selection=(-L arm) ;;  # emulated
+  cuda) tests=release/tests/cuda ;;  # part of the release build; most skip without a GPU
   train) tests=release/tests/train ;;  # part of the release build
 esac
 minimum=(--minimum "$root/tests/minimum_tests.txt")

@@ -6,6 +6,7 @@
 #include "open_model.hpp"
 #include "output.hpp"
 #include "output_paths.hpp"
+#include "step_text.hpp"
 #include "terminal.hpp"
 #include "verify/checkpoints.hpp"
 #include "verify/dump.hpp"
@@ -45,9 +46,15 @@ std::string name_of_check(const VerifyArguments& args) {
   return args.modules.empty() ? "e2e" : "modules " + args.modules;
 }
 
+// A step is shown by its kernels' times and its output's distance instead of a table of its modules.
+bool in_stages(const VerifyArguments& args) {
+  return !args.step.empty() && !args.json;
+}
+
 // A row of the table or a JSON line, as soon as it is known.
 void print_result(const VerifyArguments& args, const Session& session,
                   const verify::CheckpointResult& result) {
+  if (in_stages(args)) return;
   if (!args.json) return write_output(checkpoint_row(result, true));
   Json object = checkpoint_json(result, true);
   object["backend"] = session.backend();
@@ -57,7 +64,8 @@ void print_result(const VerifyArguments& args, const Session& session,
 
 // The last line: for people on standard output, beside JSON on standard error.
 int conclude(const VerifyArguments& args, bool ok, const std::string& text) {
-  const std::string line = fmt::format("[{}] {} {}\n", ok ? "OK" : "FAIL", name_of_check(args), text);
+  const std::string name = in_stages(args) ? "" : name_of_check(args) + ' ';
+  const std::string line = fmt::format("[{}] {}{}\n", ok ? "OK" : "FAIL", name, text);
   if (args.json) {
     (ok ? write_note : write_hint)(line.substr(0, line.size() - 1));
   } else {
@@ -74,6 +82,7 @@ int conclude(const VerifyArguments& args, const verify::Report& report) {
                                                    : fmt::format(", best class equal on {} of {}",
                                                                  report.top1_equal, report.top1_images);
   if (!report.ok()) return conclude(args, false, "every module is within tolerance" + top1);
+  if (in_stages(args)) return conclude(args, true, "within " + limit_text(report.results.back().tolerance));
   // Of the modules: the input, where it was compared, is held to the same bits.
   const std::size_t modules = report.results.size() - (report.results.front().module == "input" ? 1 : 0);
   return conclude(args, true,
@@ -138,7 +147,7 @@ int verify_against_reference(const VerifyArguments& args, const Model& model) {
   const verify::Subject subject = verify::Subject::of(session);
   note("{} on {}, against {} ({})", model.architecture.name(), subject.description, args.reference,
        reference.made_by());
-  if (!args.json) write_output(checkpoint_header(true));
+  if (!args.json && !in_stages(args)) write_output(checkpoint_header(true));
 
   std::optional<verify::CheckpointResult> photos;
   if (range.begin == 0) photos = check_photos(model, reference);
@@ -153,7 +162,10 @@ int verify_against_reference(const VerifyArguments& args, const Model& model) {
       dump->module(module, shape, values);
     };
   }
+  StageTimes stages;
+  if (in_stages(args)) hooks.on_layer = [&](const LayerTrace& layer) { stages.add(layer); };
   verify::Report report = verify::verify(reference, subject, hooks);
+  if (in_stages(args)) write_output(stages.text() + difference_text(report.results.back()));
   if (photos) report.results.insert(report.results.begin(), std::move(*photos));
   if (dump) dump->finish();
   if (!args.html.empty()) write_file_atomically(args.html, verify::html_report(report));
@@ -192,6 +204,8 @@ int verify_single_tensors(const VerifyArguments& args, const Model& model) {
     ms += took;
     if (dump) dump->module(module, s, {values, static_cast<std::size_t>(s.numel())});
   };
+  StageTimes stages;
+  if (in_stages(args)) trace.on_layer = [&](const LayerTrace& layer) { stages.add(layer); };
   session.run(input, shape, output, &trace);
   if (dump && range.begin == 0) dump->input(shape, input);
   if (dump) dump->finish();
@@ -202,10 +216,16 @@ int verify_single_tensors(const VerifyArguments& args, const Model& model) {
       module, output_shape, output, verify::read_f32(args.expect, output_shape),
       verify::tolerance({.precision = *session.options().precision, .model = {}, .module = module}));
   result.ms = ms;
-  if (!args.json) write_output(checkpoint_header(true));
+  if (in_stages(args)) {
+    write_output(stages.text() + difference_text(result));
+  } else if (!args.json) {
+    write_output(checkpoint_header(true));
+  }
   print_result(args, session, result);
   if (!result.ok) return conclude(args, false, "wrong at " + module + ": " + failure_text(result));
-  return conclude(args, true, "within " + tolerance_text(result.tolerance));
+  return conclude(
+      args, true,
+      "within " + (in_stages(args) ? limit_text(result.tolerance) : tolerance_text(result.tolerance)));
 }
 
 int run_verify(const VerifyArguments& args) {
@@ -234,6 +254,7 @@ void add_verify_command(CLI::App& app, Action& action) {
                   "  tools/make_reference.py --model resnet18.pth --images cat.jpg --out ref\n"
                   "  resnet verify --model resnet18.pth --reference ref\n"
                   "  resnet verify --model resnet18.pth --reference ref --step layer2\n"
+                  "  resnet verify --model resnet18.pth --reference ref --backend cuda_stepwise --step stem\n"
                   "  resnet verify --model resnet18.pth --reference ref --html report.html\n"
                   "  resnet verify --model resnet18.pth --modules 4:6 --input x.bin --expect y.bin\n");
   add_model_options(*command, args->model);
@@ -241,8 +262,8 @@ void add_verify_command(CLI::App& app, Action& action) {
       command->add_option("--reference", args->reference, "Directory with what PyTorch computed");
   reference->type_name("DIR");
   auto* step = command->add_option("--step", args->step,
-                                   "One classic check, fed with the reference's input of it:\n"
-                                   "stem, layer1 to layer4, head, or e2e (all)");
+                                   "One classic check, fed with the reference's input of it: stem, layer1\n"
+                                   "to layer4, head, or e2e (all); shows the time of each kind of kernel");
   step->type_name("NAME")->check(one_of({"stem", "layer1", "layer2", "layer3", "layer4", "head", "e2e"}));
   command
       ->add_option("--modules", args->modules, "Modules a to b-1, by number or name (4:6, layer1.0:layer2.0)")

@@ -113,6 +113,7 @@ Report verify(const ReferenceDirectory& reference, const Subject& subject, const
   report.top1_required = top1_must_match(subject.precision);
 
   Trace trace;
+  trace.on_layer = hooks.on_layer;
   trace.on_module = [&](int module, const Shape& shape, const float* values, double ms) {
     const std::string& name = architecture.modules().at(static_cast<std::size_t>(module)).name;
     const std::span<const float> ours(values, static_cast<std::size_t>(shape.numel()));

@@ -65,6 +65,7 @@ struct Subject {
 struct VerifyHooks {
   std::function<void(const CheckpointResult&)> on_result;  // as soon as each is known
   std::function<void(int, const Shape&, std::span<const float>)> on_module_output;  // ours, for dumps
+  std::function<void(const LayerTrace&)> on_layer;                                  // each kernel's time
 };
 
 // Runs the subject once on the reference's input of its first module (input.bin, or the output of the module

@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -178,11 +179,16 @@ def commands(program, work):
     reference, model = work / case, model_path(case, work)
     base = ["verify", "--model", model, "--reference", reference]
 
-    for step, modules in (("stem", 4), ("layer1", 3), ("layer2", 4), ("layer3", 6), ("layer4", 3), ("head", 1)):
+    for step in ("stem", "layer1", "layer2", "layer3", "layer4", "head", "e2e"):
         out, _ = program.run(*base, "--step", step)
-        lines = out.splitlines()
-        check(len(lines) == modules + 2, f"{step} printed {len(lines)} lines")
-        check(lines[-1].startswith(f"[OK] {step} within"), f"{step} ended in: {lines[-1]}")
+        *stages, difference, verdict = out.splitlines()
+        check(stages and all(re.fullmatch(r"\w+ *: \d+\.\d{3} ms", line) for line in stages), f"{step}: {stages}")
+        check(re.fullmatch(r"Diff  : max_abs=\S+ mean_abs=\S+", difference), f"{step}: {difference}")
+        check(verdict == "[OK] within 3e-05 of max|expected|", f"{step} ended in: {verdict}")
+    out, _ = program.run(*base, "--step", "layer1", "--backend", "reference")
+    check([line.split()[0].rstrip(":") for line in out.splitlines()[:4]] == ["conv2d", "bn", "relu", "add"], out)
+    out, _ = program.run(*base, "--step", "layer1", "--json")
+    check([json.loads(line)["module"] for line in out.splitlines()] == ["layer1.0", "layer1.1", "layer1.2"], out)
     out, _ = program.run(*base, "--modules", "layer1.0:layer2.0", "--json")
     names = [json.loads(line)["module"] for line in out.splitlines()]
     check(names == ["layer1.0", "layer1.1", "layer1.2"], f"--modules ran {names}")

@@ -13,7 +13,7 @@
 // that again: N * IC*KH*KW * OH*OW * 4 bytes written over the bandwidth. That is why implicit GEMM is a rung
 // of docs/kernels.md.
 //
-//   test: ctest --preset release -R cuda_ops.Im2col
+//   test: ctest --preset release -R 'cuda_ops.*Im2col'
 //   time: build/release/resnet bench --model M --backend cuda_stepwise --layers
 #include "cuda/check.hpp"
 #include "cuda/stepwise/launch.hpp"

@@ -23,7 +23,7 @@
 // multiply-adds. So at most 1/5 of the fp32 peak: 12 TFLOP/s on an H200 (132 multiprocessors at 1.8 GHz).
 // Register tiling is the next rung.
 //
-//   test: ctest --preset release -R cuda_ops.Gemm
+//   test: ctest --preset release -R 'cuda_ops.*Gemm'
 //   time: build/release/resnet bench --model M --backend cuda_stepwise --layers
 #include "cuda/check.hpp"
 #include "cuda/stepwise/launch.hpp"
