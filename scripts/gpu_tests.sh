@@ -62,7 +62,7 @@ run_sanitizer() {
   done
 }
 sanitize() {
-  compute-sanitizer --tool "$1" --error-exitcode 1 "$build/tests/cuda/test_cuda_ops" \
+  timeout 120 compute-sanitizer --tool "$1" --error-exitcode 1 "$build/tests/cuda/test_cuda_ops" \
     --gtest_filter='-*2048*:*512*:*224*:Memory.TooMuch*:Check.*:MaxPool.Equals*:Add.*' > "$work/sanitizer.log" 2>&1
   local status=$?
   grep -E 'Device not supported' "$work/sanitizer.log" && { echo "  not possible on this machine"; return 0; }
@@ -114,8 +114,10 @@ run_bench() {
         "$resnet" bench --random "$depth" --backend "$backend" --batch "$batch" | grep -E '^(time|speed)' ||
           failed+=("bench resnet$depth $backend $batch")
       done
-      "$resnet" bench --random "$depth" --backend "$backend" --layers --json > "$work/layers.json" &&
-        python3 scripts/kernel_sums.py < "$work/layers.json"
+      for batch in 1 64; do
+        "$resnet" bench --random "$depth" --backend "$backend" --batch "$batch" --layers --json > "$work/layers.json" &&
+          python3 scripts/kernel_sums.py < "$work/layers.json"
+      done
     done
   done
 }
