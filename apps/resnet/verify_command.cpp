@@ -268,7 +268,6 @@ void add_verify_command(CLI::App& app, Action& action) {
                   "  tools/make_reference.py --model resnet18.pth --images cat.jpg --out ref\n"
                   "  resnet verify --model resnet18.pth --reference ref\n"
                   "  resnet verify --model resnet18.pth --reference ref --step layer2\n"
-                  "  resnet verify --model resnet18.pth --reference ref --backend cuda_stepwise --step stem\n"
                   "  resnet verify --model resnet18.pth --reference ref --html report.html\n"
                   "  resnet verify --model resnet18.pth --modules 4:6 --input x.bin --expect y.bin\n");
   add_model_options(*command, args->model);

@@ -288,6 +288,17 @@ class Doctor(ProgramTest):
         text = self.check(resnet("doctor", env={"RESNET_THREADS": "3"}), 0).stdout.decode()
         self.assertRegex(text, r"threads +3 \(by RESNET_THREADS")
 
+    def test_a_gpu_that_is_not_there_is_named(self):
+        (report,) = self.json_lines(self.check(resnet("doctor", "--json"), 0))
+        (row,) = [backend for backend in report["backends"] if backend["name"] == "cuda_stepwise"]
+        self.assertEqual((row["device"], row["precisions"]), ("cuda", ["fp32"]))
+        if row["available"]:
+            self.skipTest("needs a machine without a GPU")
+        for options in (["--device", "cuda"], ["--device", "cuda:1"], ["--backend", "cuda_stepwise"]):
+            result = self.check(resnet("bench", "--model", MODEL, *options), 1)
+            self.assertIn(row["detail"], result.stderr.decode())
+        self.check(resnet("bench", "--model", MODEL, "--seconds", "0", "--device", "auto"), 0)
+
 
 class Verify(ProgramTest):
     def dump(self, name="dump"):
