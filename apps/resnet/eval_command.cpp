@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "common_options.hpp"
 #include "core/atomic_file.hpp"
+#include "core/counted.hpp"
 #include "eval/evaluate.hpp"
 #include "eval/html_report.hpp"
 #include "eval/logits_check.hpp"
@@ -142,7 +143,7 @@ void print_multilabel(const eval::MultilabelMetrics& m, const Model& model,
   }
   print("{}\n", align_columns(rows, {1, 2, 3, 4, 5, 6, 7}));
   rows = {{"images", grouped(m.images)},
-          {"mAP", fmt::format("{}  (mean of the {} classes that have a positive, of {})", percent(m.map),
+          {"mAP", fmt::format("{}  (mean over classes that have a positive: {} of {})", percent(m.map),
                               m.classes_with_positives, m.per_class.size())},
           {"precision", fmt::format("{}  at {}", percent(m.overall.precision()), threshold_text(thresholds))},
           {"recall", percent(m.overall.recall())},
@@ -193,7 +194,8 @@ void write_report(const EvalArguments& args, const Model& model, const eval::Eva
   const std::string name = model.path.filename().string();
   context.title = fmt::format("{} on {}", name.empty() ? args.model.model : name, args.data);
   context.facts = {
-      {"network", fmt::format("{}, {} classes", model.architecture.name(), model.architecture.classes())},
+      {"network", fmt::format("{}, {}", model.architecture.name(),
+                              counted(model.architecture.classes(), "class", "classes"))},
       {"backend", evaluation.isa.empty() ? evaluation.backend
                                          : fmt::format("{}, {}", evaluation.backend, evaluation.isa)},
       {"precision",
@@ -210,14 +212,14 @@ void write_report(const EvalArguments& args, const Model& model, const eval::Eva
 void require_figures(const eval::Evaluation& evaluation, std::size_t pictures) {
   const auto count = [](auto value) { return grouped(static_cast<std::int64_t>(value)); };
   if (evaluation.cancelled) {
-    throw Error(ErrorCode::cancelled,
-                fmt::format("interrupted after {} of {} pictures; nothing was written",
-                            count(evaluation.images + evaluation.failed), count(pictures)));
+    throw Error(ErrorCode::cancelled, fmt::format("interrupted after {} of {}; nothing was written",
+                                                  count(evaluation.images + evaluation.failed),
+                                                  counted(count(pictures), "picture")));
   }
   if (evaluation.images == 0) {
     throw Error(ErrorCode::not_found,
-                fmt::format("all {} pictures failed: there are no figures, and nothing was written",
-                            count(pictures)));
+                fmt::format("not one of {} could be evaluated: there are no figures, and nothing was written",
+                            counted(count(pictures), "picture")));
   }
 }
 
@@ -273,8 +275,8 @@ int run_eval(const EvalArguments& args) {
   bool ok = evaluation.failed == 0;
   if (check) ok = report_check(*check, args, dataset) && ok;
   if (evaluation.failed > 0) {
-    report_error(fmt::format("{} of {} pictures failed and are left out of the figures",
-                             grouped(evaluation.failed), grouped(static_cast<std::int64_t>(dataset.size()))));
+    report_error(fmt::format("{} of {} failed; the figures are of the others", grouped(evaluation.failed),
+                             counted(grouped(static_cast<std::int64_t>(dataset.size())), "picture")));
   }
   return ok ? kAllDone : kSomeFailed;
 }

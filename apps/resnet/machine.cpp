@@ -1,5 +1,7 @@
 #include "machine.hpp"
 
+#include "core/counted.hpp"
+
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -85,7 +87,7 @@ std::string processor_name() {
 
 std::string machine_name() {
   const long processors = sysconf(_SC_NPROCESSORS_ONLN);
-  return fmt::format("{} ({} processor{})", processor_name(), processors, processors == 1 ? "" : "s");
+  return fmt::format("{} ({})", processor_name(), counted(processors, "processor"));
 }
 
 std::string system_name() {

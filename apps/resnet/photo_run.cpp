@@ -1,6 +1,7 @@
 #include "photo_run.hpp"
 
 #include "command.hpp"
+#include "core/counted.hpp"
 #include "core/thread_count.hpp"
 #include "interrupt.hpp"
 #include "open_model.hpp"
@@ -68,7 +69,7 @@ class Counter {
 int sum_up(const PhotoPipelineStats& stats, const PhotoArguments& photos) {
   const auto count = [](std::size_t value) { return grouped(static_cast<std::int64_t>(value)); };
   if (stats.cancelled) {
-    report_error(fmt::format("interrupted; {} photos are done", count(stats.delivered - stats.failed)));
+    report_error("interrupted after " + counted(count(stats.delivered - stats.failed), "photo"));
     return kSomeFailed;
   }
   if (stats.delivered == 0) {

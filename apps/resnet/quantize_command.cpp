@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "common_options.hpp"
 #include "core/atomic_file.hpp"
+#include "core/counted.hpp"
 #include "eval/evaluate.hpp"
 #include "interrupt.hpp"
 #include "json_output.hpp"
@@ -197,7 +198,7 @@ void write_report(const QuantizeArguments& args, const Model& model, std::size_t
   const quant::ReportContext context{
       .title = fmt::format("{} in int8", model.path.filename().string()),
       .facts = {{"network", model.architecture.name()},
-                {"calibrated with", fmt::format("{} photos of {}", photos, args.calibrate)},
+                {"calibrated with", fmt::format("{} of {}", counted(photos, "photo"), args.calibrate)},
                 {"ranges", args.range},
                 {"precision", precision_text(network.model)},
                 {"file", fmt::format("{} → {}, {:.1f} times smaller", human_bytes(before), human_bytes(after),
@@ -245,13 +246,13 @@ int run_quantize(const QuantizeArguments& args) {
   } else {
     print_layers(network.layers);
     if (!quiet()) {
-      print("\nQuantised with {} photos -> {} ({})\n", photos.used(), printable(args.out),
+      print("\nQuantised with {} -> {} ({})\n", counted(photos.used(), "photo"), printable(args.out),
             human_bytes(fs::file_size(args.out)));
     }
   }
   if (photos.left_out() == 0) return kAllDone;
-  report_error(fmt::format("{} of {} photos failed; the model is calibrated without them", photos.left_out(),
-                           photos.left_out() + photos.used()));
+  report_error(fmt::format("{} of {} failed; the model is calibrated without", photos.left_out(),
+                           counted(photos.left_out() + photos.used(), "photo")));
   return kSomeFailed;
 }
 

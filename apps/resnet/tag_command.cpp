@@ -1,6 +1,7 @@
 // resnet tag: a folder of photos in, tags out: on the screen, as JSON or CSV, as XMP keywords, as a web page.
 #include "command.hpp"
 #include "commands.hpp"
+#include "core/counted.hpp"
 #include "interrupt.hpp"
 #include "model/labels.hpp"
 #include "open_model.hpp"
@@ -157,7 +158,7 @@ int Tagger::run() {
   }
   if (tagged_ + unchanged_ > 1) {
     const auto count = [](std::size_t n) { return grouped(static_cast<std::int64_t>(n)); };
-    std::string text = fmt::format("{} photos tagged", count(tagged_));
+    std::string text = counted(count(tagged_), "photo") + " tagged";
     if (unchanged_ > 0)
       text += fmt::format(", {} unchanged since an earlier run (--force redoes them)", count(unchanged_));
     note("{} in {:.1f} s, {:.1f} photos/s", text, seconds,

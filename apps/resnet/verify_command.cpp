@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "common_options.hpp"
 #include "core/atomic_file.hpp"
+#include "core/counted.hpp"
 #include "open_model.hpp"
 #include "output.hpp"
 #include "output_paths.hpp"
@@ -86,8 +87,8 @@ int conclude(const VerifyArguments& args, const verify::Report& report) {
   // Of the modules: the input, where it was compared, is held to the same bits.
   const std::size_t modules = report.results.size() - (report.results.front().module == "input" ? 1 : 0);
   return conclude(args, true,
-                  fmt::format("within {} at {} module{}{}", tolerance_text(report.results.back().tolerance),
-                              modules, modules == 1 ? "" : "s", top1));
+                  fmt::format("within {} at {}{}", tolerance_text(report.results.back().tolerance),
+                              counted(modules, "module"), top1));
 }
 
 // The session for modules [begin, end) and a network input of height x width.

@@ -1,5 +1,6 @@
 // COCO's annotation files are read as a stream: of hundreds of megabytes of outlines only the ids
 // and boxes are kept, so memory is bounded by the number of pictures and boxes.
+#include "core/counted.hpp"
 #include "core/mapped_file.hpp"
 #include "eval/dataset.hpp"
 #include "eval/dataset_files.hpp"
@@ -168,8 +169,9 @@ class CocoHandler : public nlohmann::json_sax<nlohmann::json> {
 std::unordered_map<std::int64_t, int> map_categories(const std::map<std::int64_t, std::string>& categories,
                                                      const DatasetOptions& options, const std::string& name) {
   if (options.classes != 0 && static_cast<int>(categories.size()) != options.classes) {
-    throw Error(ErrorCode::shape_mismatch, fmt::format("{}: has {} categories, the model {} classes", name,
-                                                       categories.size(), options.classes));
+    throw Error(ErrorCode::shape_mismatch, fmt::format("{}: has {}, the model {}", name,
+                                                       counted(categories.size(), "category", "categories"),
+                                                       counted(options.classes, "class", "classes")));
   }
   std::unordered_map<std::string, int> by_name;
   for (std::size_t i = 0; i < options.labels.size(); ++i)

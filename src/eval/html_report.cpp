@@ -1,5 +1,6 @@
 #include "eval/html_report.hpp"
 
+#include "core/counted.hpp"
 #include "eval/precision_recall_svg.hpp"
 #include "output/html_text.hpp"
 #include "output/report_page.hpp"
@@ -69,7 +70,7 @@ std::string classification_body(const ClassificationMetrics& metrics, const Repo
       "</div>";
   std::vector<int> all = metrics.worst_classes(static_cast<std::size_t>(metrics.classes()));
   std::sort(all.begin(), all.end());
-  return html + table_panel(fmt::format("All {} classes with pictures", all.size()),
+  return html + table_panel(fmt::format("All classes with pictures: {}", all.size()),
                             {"class", "pictures", "top-1 %", "top-5 %"}, class_rows(metrics, all, context),
                             "Find a class");
 }
@@ -116,12 +117,12 @@ std::string class_table(const Evaluation& evaluation, const MultilabelMetrics& m
 
 std::string multilabel_body(const Evaluation& evaluation, const ReportContext& context) {
   const MultilabelMetrics& m = *evaluation.multilabel;
-  std::string html = "<div class=\"cards\">" +
-                     card(fmt::format("mAP of {} classes", m.classes_with_positives), percent(m.map), true) +
-                     card("OF1 (micro F1)", percent(m.overall.f1())) + card("CF1", percent(m.cf1)) +
-                     card("precision", percent(m.overall.precision())) +
-                     card("recall", percent(m.overall.recall())) +
-                     card("images", fmt::format("{}", m.images));
+  std::string html =
+      "<div class=\"cards\">" +
+      card("mAP of " + counted(m.classes_with_positives, "class", "classes"), percent(m.map), true) +
+      card("OF1 (micro F1)", percent(m.overall.f1())) + card("CF1", percent(m.cf1)) +
+      card("precision", percent(m.overall.precision())) + card("recall", percent(m.overall.recall())) +
+      card("images", fmt::format("{}", m.images));
   if (m.best)
     html += card(fmt::format("best OF1, at threshold {:.3g}", m.best->threshold), percent(m.best->f1));
   html += "</div><section class=\"panel\"><h2>Precision and recall, all classes together</h2>";
@@ -152,8 +153,8 @@ std::string multilabel_body(const Evaluation& evaluation, const ReportContext& c
 std::string html_report(const Evaluation& evaluation, const ReportContext& context) {
   std::string html;
   if (evaluation.failed > 0) {
-    html += fmt::format("<p>{} pictures could not be evaluated and are left out of every figure.</p>",
-                        evaluation.failed);
+    html += fmt::format("<p>Figures leave out {} that could not be evaluated.</p>",
+                        counted(evaluation.failed, "picture"));
   }
   html += evaluation.classification ? classification_body(*evaluation.classification, context)
                                     : multilabel_body(evaluation, context);

@@ -1,6 +1,7 @@
 #include "model/labels.hpp"
 
 #include "core/choices.hpp"
+#include "core/counted.hpp"
 #include "model/file_view.hpp"
 
 #include <algorithm>
@@ -93,7 +94,8 @@ std::vector<std::string> read_labels(const std::filesystem::path& path, int clas
   }
   if (classes != 0 && static_cast<int>(labels.size()) != classes) {
     throw Error(ErrorCode::shape_mismatch,
-                fmt::format("{}: {} labels for {} classes", path.string(), labels.size(), classes));
+                fmt::format("{}: {} for {}", path.string(), counted(labels.size(), "label"),
+                            counted(classes, "class", "classes")));
   }
   return labels;
 }

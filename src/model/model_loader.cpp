@@ -1,4 +1,5 @@
 // load_model, save_model, validate: what all formats have in common.
+#include "core/counted.hpp"
 #include "model/architecture_match.hpp"
 #include "model/formats.hpp"
 #include "model/labels.hpp"
@@ -44,12 +45,14 @@ void validate_answers(const Model& model, const std::string& name) {
   const auto classes = static_cast<std::size_t>(model.architecture.classes());
   if (model.labels.size() != classes) {
     throw Error(ErrorCode::shape_mismatch,
-                fmt::format("{}: {} labels for {} classes", name, model.labels.size(), classes));
+                fmt::format("{}: {} for {}", name, counted(model.labels.size(), "label"),
+                            counted(classes, "class", "classes")));
   }
   const std::vector<float>& thresholds = model.head.thresholds;
   if (!thresholds.empty() && thresholds.size() != classes) {
     throw Error(ErrorCode::shape_mismatch,
-                fmt::format("{}: {} thresholds for {} classes", name, thresholds.size(), classes));
+                fmt::format("{}: {} for {}", name, counted(thresholds.size(), "threshold"),
+                            counted(classes, "class", "classes")));
   }
   if (!std::all_of(thresholds.begin(), thresholds.end(), [](float t) { return t >= 0 && t <= 1; })) {
     throw Error(ErrorCode::invalid_argument, name + ": thresholds are probabilities, from 0 to 1");

@@ -1,5 +1,6 @@
 #include "output/contact_sheet.hpp"
 
+#include "core/counted.hpp"
 #include "output/contact_sheet_page.hpp"
 #include "output/html_text.hpp"
 
@@ -25,10 +26,6 @@ std::string percent(float score) {
   const float value = std::clamp(score, 0.0f, 1.0f) * 100.0f;
   if (value > 0 && value < 1) return "&lt;1";
   return fmt::format("{:.0f}", value);
-}
-
-std::string plural(std::size_t count, const char* one, const char* many) {
-  return fmt::format("{} {}", count, count == 1 ? one : many);
 }
 
 }  // namespace
@@ -100,13 +97,13 @@ void ContactSheet::finish(const std::string& remark) {
   file_.write("</main>\n");
   if (!failures_.empty()) {
     file_.write(fmt::format("<details id=\"failed\" open><summary>{} could not be read</summary><dl>\n",
-                            plural(failures_.size(), "photo", "photos")));
+                            counted(failures_.size(), "photo")));
     for (const auto& [path, message] : failures_) {
       file_.write(fmt::format("<dt><bdi>{}</bdi></dt><dd><bdi>{}</bdi></dd>\n", path, message));
     }
     file_.write("</dl></details>\n");
   }
-  std::string summary = plural(photos_, "photo", "photos");
+  std::string summary = counted(photos_, "photo");
   if (!failures_.empty()) summary += fmt::format(", {} failed", failures_.size());
   if (!remark.empty()) summary += ". " + html_escape(remark);
   file_.write(fmt::format(

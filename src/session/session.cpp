@@ -1,3 +1,4 @@
+#include "core/counted.hpp"
 #include "core/log.hpp"
 #include "session/backend_table.hpp"
 #include "session/mixed_executable.hpp"
@@ -49,9 +50,9 @@ Session::Session(const Model& model, SessionOptions options) {
   impl_->workspaces.lend(*impl_->executable, input, impl_->output_shape(input).numel());
   const SessionOptions& o = impl_->options;
   log(LogLevel::debug,
-      fmt::format("session: {} modules {}:{} on {}{}{}, {}, plan {}, {} thread{}", model.architecture.name(),
-                  o.begin, o.end, o.backend, o.isa.empty() ? "" : "/", o.isa, to_string(*o.precision),
-                  to_string(o.plan), o.threads, o.threads == 1 ? "" : "s"));
+      fmt::format("session: {} modules {}:{} on {}{}{}, {}, plan {}, {}", model.architecture.name(), o.begin,
+                  o.end, o.backend, o.isa.empty() ? "" : "/", o.isa, to_string(*o.precision),
+                  to_string(o.plan), counted(o.threads, "thread")));
 }
 
 Session::~Session() = default;

@@ -1,5 +1,7 @@
 #include "verify/html_report.hpp"
 
+#include "core/counted.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <optional>
@@ -252,8 +254,8 @@ std::string html_report(const Report& report) {
   page += fmt::format("<p class=\"soft\">{}</p>\n<p class=\"soft\">reference: {}</p>\n",
                       escaped(report.subject), escaped(report.reference));
   if (report.top1_images > 0) {
-    page +=
-        fmt::format("<p>Best class equal on {} of {} images.</p>\n", report.top1_equal, report.top1_images);
+    page += fmt::format("<p>Best class equal on {} of {}.</p>\n", report.top1_equal,
+                        counted(report.top1_images, "image"));
   }
   page += fmt::format(
       "<section><h2>Largest error of each module, as a part of the module's largest value</h2>{}"

@@ -1,5 +1,7 @@
 #include "verify/verifier.hpp"
 
+#include "core/counted.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -51,15 +53,15 @@ const CheckpointResult* Report::first_bad() const noexcept {
 
 Subject Subject::of(const Session& session) {
   const SessionOptions& o = session.options();
-  return {.run = [&session](std::span<const float> input, const Shape& shape, std::span<float> output,
-                            const Trace* trace) { session.run(input, shape, output, trace); },
-          .begin = o.begin,
-          .end = o.end,
-          .precision = *o.precision,
-          .oracle = o.backend == "reference",
-          .description =
-              fmt::format("{}{}{}, {}, plan {}, {} thread{}", o.backend, o.isa.empty() ? "" : "/", o.isa,
-                          to_string(*o.precision), to_string(o.plan), o.threads, o.threads == 1 ? "" : "s")};
+  return {
+      .run = [&session](std::span<const float> input, const Shape& shape, std::span<float> output,
+                        const Trace* trace) { session.run(input, shape, output, trace); },
+      .begin = o.begin,
+      .end = o.end,
+      .precision = *o.precision,
+      .oracle = o.backend == "reference",
+      .description = fmt::format("{}{}{}, {}, plan {}, {}", o.backend, o.isa.empty() ? "" : "/", o.isa,
+                                 to_string(*o.precision), to_string(o.plan), counted(o.threads, "thread"))};
 }
 
 CheckpointResult judge(std::string name, const Shape& shape, std::span<const float> ours,

@@ -353,7 +353,7 @@ class Eval(ProgramTest):
             result = self.eval(data, "--logits", self.path("x.npy"), "--html", self.path("x.html"), *json_option,
                                status=1)
             self.assertEqual(result.stdout, b"")
-            self.assertIn(b"all 3 pictures failed", result.stderr)
+            self.assertIn(b"not one of 3 pictures could be evaluated", result.stderr)
         self.assertEqual(sorted(os.listdir(self.folder)), ["labels.csv", "pictures"])
 
     def test_data_that_names_no_folder(self):

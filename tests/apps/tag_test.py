@@ -345,7 +345,7 @@ class ManyPhotos(TagTest):
             self.assertEqual(process.wait(timeout=60), 1, err.decode())
             done = [json.loads(line) for line in (first + out).decode().splitlines()]
             self.assertTrue(0 < len(done) < 3000)
-            self.assertIn(f"interrupted; {len(done):,} photos are done".encode(), err)
+            self.assertIn(f"interrupted after {len(done):,} photo{'' if len(done) == 1 else 's'}".encode(), err)
             with open(page, encoding="utf-8") as file:
                 text = file.read()
             self.assertEqual(text.count("<figure>"), len(done))

@@ -140,7 +140,7 @@ TEST_F(Manifest, FieldsAreChecked) {
   expect_refused(top("quant", json::object()), ErrorCode::bad_format, "\"quant\"");
   expect_refused(top("model", "resnet50"), ErrorCode::bad_format, "resnet18");
   expect_refused(top("tensors", json::array()), ErrorCode::bad_format, "tensors");
-  expect_refused(top("labels", json{"one"}), ErrorCode::shape_mismatch, "1 labels for 2 classes");
+  expect_refused(top("labels", json{"one"}), ErrorCode::shape_mismatch, "1 label for 2 classes");
   expect_refused(top("head", {{"kind", "sigmoid"}, {"thresholds", {0.5}}}), ErrorCode::shape_mismatch,
                  "thresholds");
   expect_refused(top("head", {{"kind", "sigmoid"}, {"thresholds", {0.5, 2}}}), ErrorCode::invalid_argument,
