@@ -1,5 +1,6 @@
 // resnet-train: the command line of the trainer.
 #include "command.hpp"
+#include "core/counted.hpp"
 #include "help_formatter.hpp"
 #include "interrupt.hpp"
 #include "output.hpp"
@@ -37,6 +38,9 @@ constexpr const char* kFooter =
     "  resnet-train --print-config > my.yaml\n"
     "  torchrun --no-python --nproc-per-node 2 resnet-train --config my.yaml\n";
 
+constexpr const char* kStopping =
+    "\nresnet-train: stopping within this step; a second Ctrl-C stops at once, without a checkpoint\n";
+
 struct Arguments {
   std::string config, resume;
   std::vector<std::string> overrides;
@@ -56,7 +60,7 @@ class Watcher {
     watch.advance = [this](std::int64_t pictures) {
       if (progress_) progress_->advance(pictures);
     };
-    watch.cancel = &catch_interrupts();
+    watch.cancel = &catch_interrupts(quiet() ? nullptr : kStopping);
     return watch;
   }
 
@@ -90,7 +94,7 @@ int run_training(const Arguments& args) {
          result.best_model.string());
   }
   if (result.skipped > 0) {
-    report_error(fmt::format("{} pictures could not be read and were left out", result.skipped));
+    report_error(fmt::format("left out {} that could not be read", counted(result.skipped, "picture")));
     return kSomeFailed;
   }
   return kAllDone;

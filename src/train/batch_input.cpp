@@ -1,31 +1,46 @@
 #include "train/batch_input.hpp"
 
+#include <array>
+#include <cstring>
+
 namespace resnet::train {
 
-torch::Tensor normalise(const torch::Tensor& pixels, const torch::Tensor& mean, const torch::Tensor& std) {
-  return pixels.div(255).sub_(mean).div_(std);
-}
+namespace {
 
 torch::Tensor channel_constant(const std::array<float, 3>& values, torch::Device device) {
   return torch::tensor({values[0], values[1], values[2]}).view({1, 3, 1, 1}).to(device);
 }
 
-torch::Tensor BatchInput::pixels(const Batch& batch) {
-  while (!copying_.empty() && copying_.front().first.passed()) copying_.pop_front();
-  const torch::Tensor bytes =
-      torch::from_blob(batch.pixels.get(), {batch.count, batch.size, batch.size, 3}, torch::kByte);
-  // As bytes over the bus, a quarter of what floats take. NHWC seen as NCHW is what channels_last means.
-  const torch::Tensor there = bytes.to(device_, torch::kByte, /*non_blocking=*/true).permute({0, 3, 1, 2});
-  if (!device_.is_cpu()) copying_.emplace_back(DeviceEvent(device_), batch.pixels);
-  return (channels_last_ ? there : there.contiguous()).to(torch::kFloat);
+}  // namespace
+
+Normalisation::Normalisation(const Preprocess& preprocess, torch::Device device)
+    : mean_(channel_constant(preprocess.mean, device)),
+      std_(channel_constant(preprocess.std, device)),
+      scale_(1 / (255 * std_)),
+      shift_(-mean_ / std_) {}
+
+torch::Tensor Normalisation::operator()(const torch::Tensor& pixels) const {
+  if (pixels.is_cpu()) return pixels.div(255).sub_(mean_).div_(std_);
+  return torch::addcmul(shift_, pixels, scale_);
 }
 
-torch::Tensor BatchInput::targets(const Batch& batch) const {
+torch::Tensor BatchInput::pixels(const Batch& batch) {
+  // As bytes over the bus, a quarter of what floats take. NHWC seen as NCHW is what channels_last means.
+  const torch::Tensor there = uploads_
+                                  .upload(torch::from_blob(
+                                      batch.pixels.get(), {batch.count, batch.size, batch.size, 3},
+                                      [held = batch.pixels](void*) {}, torch::kByte))
+                                  .permute({0, 3, 1, 2});
+  return channels_last_ ? there : there.contiguous();
+}
+
+torch::Tensor BatchInput::targets(const Batch& batch) {
   const auto classes = static_cast<std::int64_t>(batch.targets.size()) / batch.count;
-  // from_blob does not copy; to() may not either, and the batch goes.
-  return torch::from_blob(const_cast<float*>(batch.targets.data()), {batch.count, classes}, torch::kFloat)
-      .clone()
-      .to(device_, torch::kFloat, /*non_blocking=*/true);
+  const std::size_t bytes = batch.targets.size() * sizeof(float);
+  const auto memory = allocate_for_copying(device_.type(), bytes);
+  std::memcpy(memory.get(), batch.targets.data(), bytes);
+  return uploads_.upload(torch::from_blob(
+      memory.get(), {batch.count, classes}, [memory](void*) {}, torch::kFloat));
 }
 
 }  // namespace resnet::train

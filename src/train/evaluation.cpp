@@ -82,11 +82,10 @@ std::vector<BatchLoader::Skipped> Evaluator::skipped() const {
   return loader_ ? loader_->skipped() : std::vector<BatchLoader::Skipped>{};
 }
 
-Validation Evaluator::run(TrainableNetwork& network, const Loss& loss) {
+std::optional<Validation> Evaluator::run(TrainableNetwork& network, const Loss& loss,
+                                         const std::function<bool()>& stop) {
   const torch::NoGradGuard no_grad;
-  const Preprocess preprocess = preprocess_of(config_.preprocess);
-  const torch::Tensor mean = channel_constant(preprocess.mean, device_),
-                      std = channel_constant(preprocess.std, device_);
+  const Normalisation normalise(preprocess_of(config_.preprocess), device_);
   const auto samples = static_cast<std::int64_t>(set_.size());
   const std::int64_t classes = set_.classes();
 
@@ -97,8 +96,7 @@ Validation Evaluator::run(TrainableNetwork& network, const Loss& loss) {
   if (loader_) {
     loader_->start(0);
     while (const std::optional<Batch> batch = loader_->next()) {
-      const torch::Tensor logits =
-          network.forward(normalise(input_.pixels(*batch), mean, std)).to(torch::kFloat);
+      const torch::Tensor logits = network.forward(normalise(input_.pixels(*batch))).to(torch::kFloat);
       const double batch_loss = loss(logits, input_.targets(*batch)).item<double>();
       const torch::Tensor here = logits.cpu();
       for (int i = 0; i < batch->count; ++i) {
@@ -107,6 +105,10 @@ Validation Evaluator::run(TrainableNetwork& network, const Loss& loss) {
         rows[row].narrow(0, 0, classes).copy_(here[i]);
         rows[row][classes] = batch_loss;
         rows[row][classes + 1] = 1;
+      }
+      if (stop()) {
+        network.module().train();
+        return std::nullopt;
       }
     }
   }

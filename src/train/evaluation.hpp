@@ -10,6 +10,7 @@
 #include "train/losses.hpp"
 #include "train/trainable_network.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -39,8 +40,10 @@ class Evaluator {
             const DataParallel& processes);
   ~Evaluator();
 
-  // Leaves the network in training mode. Processes share the work, and all get the result.
-  Validation run(TrainableNetwork& network, const Loss& loss);
+  // Leaves the network in training mode. Processes share the work, and all get the result. `stop` is asked
+  // after every batch: empty where it says so, which it must then do in every process.
+  std::optional<Validation> run(TrainableNetwork& network, const Loss& loss,
+                                const std::function<bool()>& stop);
 
   // The samples that this process validates with, and those of them that could not be read.
   const TrainingSet& part() const noexcept { return part_; }

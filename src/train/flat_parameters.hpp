@@ -30,12 +30,18 @@ class FlatParameters {
   torch::Tensor& values() noexcept { return values_; }
   torch::Tensor& gradient() noexcept { return gradient_; }
 
-  // Call it before every step: what backward() computes is added.
-  void zero_gradient() { gradient_.zero_(); }
+  // Before a step: the network's parameters have no gradient, so that backward() leaves what it computed
+  // where it is instead of adding it to zeros.
+  void forget_gradients();
+  // After the last backward() of a step: brings the parameters' gradients to gradient().
+  void gather_gradients();
 
  private:
   std::vector<ParameterGroup> groups_;
   torch::Tensor values_, gradient_;
+  bool channels_last_;
+  std::vector<torch::Tensor> parameters_;  // of the network,
+  std::vector<torch::Tensor> places_;      // and the memory of each in gradient_: [count]
 };
 
 }  // namespace resnet::train

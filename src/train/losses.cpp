@@ -43,14 +43,16 @@ torch::Tensor Loss::reduce(const torch::Tensor& losses) const {
 
 torch::Tensor Loss::from_targets(const torch::Tensor& x, const torch::Tensor& y) const {
   if (loss_.kind == "cross_entropy") return -y * torch::log_softmax(x, 1);
-  const torch::Tensor log_p = torch::log_sigmoid(x), log_not_p = torch::log_sigmoid(-x);
-  if (loss_.kind == "bce") return -y * log_p - (1 - y) * log_not_p;
+  const torch::Tensor log_p = torch::log_sigmoid(x);
+  if (loss_.kind == "bce") return (1 - y) * x - log_p;  // log(1 - p) = log p - x
+  const torch::Tensor log_not_p = torch::log_sigmoid(-x);
   const torch::Tensor p = torch::sigmoid(x), not_p = torch::sigmoid(-x);
   if (loss_.kind == "focal") {
     return -loss_.focal_alpha * y * not_p.pow(loss_.focal_gamma) * log_p -
            (1 - loss_.focal_alpha) * (1 - y) * p.pow(loss_.focal_gamma) * log_not_p;
   }
-  const torch::Tensor positive = not_p.pow(loss_.asl_gamma_positive) * log_p;
+  const double focus = loss_.asl_gamma_positive;
+  const torch::Tensor positive = focus > 0 ? not_p.pow(focus) * log_p : log_p;
   // Without a clip 1 - q may be 0 in fp32, its logarithm not.
   const torch::Tensor q = loss_.asl_clip > 0 ? (p - loss_.asl_clip).clamp_min(0) : p;
   const torch::Tensor log_not_q = loss_.asl_clip > 0 ? torch::log1p(-q) : log_not_p;

@@ -22,15 +22,17 @@ std::unique_ptr<torch::optim::OptimizerOptions> make_options(const TrainConfig& 
 }  // namespace
 
 Optimizer::Optimizer(FlatParameters& parameters, const TrainConfig& config)
-    : parameters_(parameters), adam_(config.optimizer == "adamw"), clip_(config.clip_gradient) {
+    : parameters_(parameters), clip_(config.clip_gradient) {
   std::vector<torch::optim::OptimizerParamGroup> groups;
   for (ParameterGroup& group : parameters.groups()) {
     groups.emplace_back(std::vector<torch::Tensor>{group.values},
                         make_options(config, group.decayed ? config.weight_decay : 0));
     scales_.push_back(group.learning_rate_scale * (group.head ? 1 : config.backbone_lr_scale));
   }
-  if (adam_) {
-    optimizer_ = std::make_unique<torch::optim::AdamW>(groups, torch::optim::AdamWOptions(config.lr));
+  if (config.optimizer == "adamw") {
+    auto adamw = std::make_unique<torch::optim::AdamW>(groups, torch::optim::AdamWOptions(config.lr));
+    adamw_ = adamw.get();
+    optimizer_ = std::move(adamw);
   } else {
     optimizer_ = std::make_unique<torch::optim::SGD>(groups, torch::optim::SGDOptions(config.lr));
   }
@@ -47,7 +49,7 @@ void Optimizer::step() {
     // Multiplied by min(1, clip / norm), without asking the device which it is.
     gradient.mul_((clip_ / (gradient.norm() + 1e-6)).clamp_max(1));
   }
-  optimizer_->step();
+  if (adamw_ == nullptr || !step_in_one_pass(*adamw_)) optimizer_->step();
 }
 
 GradScaler::GradScaler(bool enabled, torch::Device device) : enabled_(enabled) {

@@ -27,9 +27,9 @@ class Optimizer {
  private:
   FlatParameters& parameters_;
   std::vector<double> scales_;  // of the learning rate, one a group
-  bool adam_;
   double clip_;
   std::unique_ptr<torch::optim::Optimizer> optimizer_;
+  torch::optim::AdamW* adamw_ = nullptr;  // it, where it is one
 };
 
 // fp16's gradients underflow unless the loss is multiplied: by a scale that halves when a gradient overflows

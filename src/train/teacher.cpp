@@ -1,7 +1,5 @@
 #include "train/teacher.hpp"
 
-#include "train/batch_input.hpp"
-
 #include <fmt/format.h>
 
 #include <resnet/error.hpp>
@@ -17,8 +15,8 @@ Teacher::Teacher(const DistillConfig& config, const std::vector<std::string>& la
   }
   if (model.labels != labels) {
     throw Error(ErrorCode::shape_mismatch,
-                fmt::format("{}: its {} classes are not the {} of the data, in their order", config.teacher,
-                            model.labels.size(), labels.size()));
+                fmt::format("{}: its classes ({}) are not those of the data ({}), in their order",
+                            config.teacher, model.labels.size(), labels.size()));
   }
   network_.emplace(model.architecture);
   copy_weights(model, network_->module());
@@ -29,18 +27,17 @@ Teacher::Teacher(const DistillConfig& config, const std::vector<std::string>& la
       if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(torch::MemoryFormat::ChannelsLast));
     }
   }
-  mean_ = channel_constant(model.preprocess.mean, device);
-  std_ = channel_constant(model.preprocess.std, device);
+  normalise_ = Normalisation(model.preprocess, device);
 }
 
 torch::Tensor Teacher::logits(const torch::Tensor& pixels) {
   const torch::NoGradGuard no_grad;
-  return network_->forward(normalise(pixels, mean_, std_));
+  return network_->forward(normalise_(pixels));
 }
 
 torch::Tensor Teacher::positions(const torch::Tensor& pixels) {
   const torch::NoGradGuard no_grad;
-  return network_->forward_positions(normalise(pixels, mean_, std_));
+  return network_->forward_positions(normalise_(pixels));
 }
 
 }  // namespace resnet::train

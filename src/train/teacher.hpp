@@ -1,6 +1,7 @@
 // A trained model whose answers the student learns, at the same crops.
 #pragma once
 
+#include "train/batch_input.hpp"
 #include "train/config.hpp"
 #include "train/network.hpp"
 
@@ -19,14 +20,14 @@ class Teacher {
           bool channels_last);
 
   bool enabled() const noexcept { return network_.has_value(); }
-  // pixels: [N, 3, S, S] from 0 to 255, which it normalises in its own way. Gives [N, classes].
+  // pixels: [N, 3, S, S], bytes, which it normalises in its own way. Gives [N, classes].
   torch::Tensor logits(const torch::Tensor& pixels);
   // [N, positions, classes]: their mean is logits().
   torch::Tensor positions(const torch::Tensor& pixels);
 
  private:
   std::optional<Network> network_;
-  torch::Tensor mean_, std_;
+  Normalisation normalise_;
 };
 
 }  // namespace resnet::train

@@ -1,7 +1,15 @@
 #include "train/torch_version.hpp"
 
+#include "core/counted.hpp"
+#include "core/log.hpp"
+
+#include <deque>
+#include <exception>
+#include <utility>
+
 #include <ATen/autocast_mode.h>
 #include <c10/core/Event.h>
+#include <c10/core/StreamGuard.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <fmt/format.h>
 #include <torch/csrc/distributed/c10d/PrefixStore.hpp>
@@ -75,7 +83,7 @@ c10::intrusive_ptr<Collectives> make_collectives(const c10::intrusive_ptr<c10d::
 
 std::string torch_version_text() {
   return fmt::format("LibTorch {}, {}", TORCH_VERSION,
-                     torch::cuda::is_available() ? fmt::format("{} CUDA devices", torch::cuda::device_count())
+                     torch::cuda::is_available() ? counted(torch::cuda::device_count(), "CUDA device")
                                                  : std::string("CPU only"));
 }
 
@@ -96,10 +104,9 @@ torch::Device choose_device(const std::string& name, int local_rank) {
                 fmt::format("no device '{}': give auto, cpu, cuda or cuda:N", name));
   }
   if (index >= gpus) {
-    throw Error(
-        ErrorCode::device_unavailable,
-        fmt::format("device {}: there are {} GPUs that LibTorch can use; train.device=cpu trains without",
-                    name, gpus));
+    throw Error(ErrorCode::device_unavailable,
+                fmt::format("device {}: LibTorch can use {} here; train.device=cpu trains without", name,
+                            counted(gpus, "GPU")));
   }
   return {torch::kCUDA, static_cast<torch::DeviceIndex>(index)};
 }
@@ -147,24 +154,78 @@ std::shared_ptr<std::uint8_t[]> allocate_for_copying(torch::DeviceType device, s
   return {memory, memory->data_ptr<std::uint8_t>()};
 }
 
-struct DeviceEvent::Impl {
-  explicit Impl(torch::DeviceType type) : event(type) {}
-  c10::Event event;
+struct Uploads::Impl {
+  explicit Impl(torch::Device on) : device(on), guard(on.type()), stream(guard.getStreamFromGlobalPool(on)) {}
+
+  torch::Device device;
+  c10::impl::VirtualGuardImpl guard;
+  c10::Stream stream;
+  std::deque<std::pair<c10::Event, torch::Tensor>> copying;  // and when the copy is done
 };
 
-DeviceEvent::DeviceEvent(torch::Device device) {
-  if (device.is_cpu()) return;
-  impl_ = std::make_unique<Impl>(device.type());
-  impl_->event.record(c10::impl::VirtualGuardImpl(device.type()).getStream(device));
+Uploads::Uploads(torch::Device device) {
+  if (!device.is_cpu()) impl_ = std::make_unique<Impl>(device);
 }
 
-DeviceEvent::~DeviceEvent() = default;
-DeviceEvent::DeviceEvent(DeviceEvent&&) noexcept = default;
-DeviceEvent& DeviceEvent::operator=(DeviceEvent&&) noexcept = default;
+Uploads::~Uploads() = default;
 
-bool DeviceEvent::passed() const {
-  return !impl_ || impl_->event.query();
+torch::Tensor Uploads::upload(torch::Tensor host) {
+  if (!impl_) return host;
+  auto& copying = impl_->copying;
+  while (!copying.empty() && copying.front().first.query()) copying.pop_front();
+  const c10::Stream computing = impl_->guard.getStream(impl_->device);
+  torch::Tensor there;
+  c10::Event copied(impl_->device.type());
+  {
+    const c10::StreamGuard on_stream(impl_->stream);
+    there = host.to(impl_->device, host.scalar_type(), /*non_blocking=*/true);
+    copied.record(impl_->stream);
+  }
+  copied.block(computing);
+  // Its memory belongs to the stream that it was made on, which must not use it again before the other is
+  // done.
+  impl_->guard.recordDataPtrOnStream(there.storage().data_ptr(), computing);
+  copying.emplace_back(std::move(copied), std::move(host));
+  return there;
 }
+
+#if TORCH_VERSION_MAJOR >= 2
+bool step_in_one_pass(torch::optim::AdamW& optimizer) {
+  const torch::NoGradGuard no_grad;
+  for (torch::optim::OptimizerParamGroup& group : optimizer.param_groups()) {
+    const auto& options = static_cast<torch::optim::AdamWOptions&>(group.options());
+    const auto [beta1, beta2] = options.betas();
+    for (torch::Tensor& values : group.params()) {
+      if (!values.is_cuda()) return false;
+      auto& kept = optimizer.state()[values.unsafeGetTensorImpl()];
+      if (!kept) {
+        auto fresh = std::make_unique<torch::optim::AdamWParamState>();
+        fresh->exp_avg(torch::zeros_like(values)).exp_avg_sq(torch::zeros_like(values));
+        kept = std::move(fresh);
+      }
+      auto& state = static_cast<torch::optim::AdamWParamState&>(*kept);
+      state.step(state.step() + 1);
+      const auto steps = torch::full({}, static_cast<double>(state.step()), values.options());
+      at::_fused_adamw_({values}, {values.grad()}, {state.exp_avg()}, {state.exp_avg_sq()}, {}, {steps},
+                        options.lr(), beta1, beta2, options.weight_decay(), options.eps(), /*amsgrad=*/false,
+                        /*maximize=*/false);
+    }
+  }
+  return true;
+}
+
+void copy_all(std::vector<torch::Tensor>& to, const std::vector<torch::Tensor>& from) {
+  at::_foreach_copy_(to, from);
+}
+#else
+bool step_in_one_pass(torch::optim::AdamW&) {
+  return false;
+}
+
+void copy_all(std::vector<torch::Tensor>& to, const std::vector<torch::Tensor>& from) {
+  for (std::size_t i = 0; i < to.size(); ++i) to[i].copy_(from[i]);
+}
+#endif
 
 struct ProcessGroup::Impl {
   c10::intrusive_ptr<Collectives> collectives;
@@ -192,7 +253,24 @@ ProcessGroup::ProcessGroup(const ProcessPlace& place, torch::Device device) {
   }
 }
 
-ProcessGroup::~ProcessGroup() = default;
+ProcessGroup::~ProcessGroup() {
+#ifdef USE_C10D_NCCL
+  auto* nccl = dynamic_cast<c10d::ProcessGroupNCCL*>(impl_->collectives.get());
+  if (nccl == nullptr) return;
+  try {
+    // At the end of a run all processes are here, and NCCL lets go of its connections; left to the end of the
+    // program it would warn. After a failure of this process alone the others do not come: there is nothing
+    // to wait for.
+    if (std::uncaught_exceptions() > 0) {
+      nccl->abort();
+    } else {
+      nccl->shutdown();
+    }
+  } catch (const std::exception& e) {
+    log(LogLevel::warning, fmt::format("NCCL did not end properly: {}", e.what()));
+  }
+#endif
+}
 
 void ProcessGroup::sum(std::vector<torch::Tensor> tensors) const {
   std::vector<c10::intrusive_ptr<c10d::Work>> works;

@@ -45,19 +45,30 @@ void unscale_gradient(torch::Tensor& gradient, torch::Tensor& found_inf, const t
 // Memory that a GPU copies from without a detour ("pinned"), or plain memory for the CPU.
 std::shared_ptr<std::uint8_t[]> allocate_for_copying(torch::DeviceType device, std::size_t bytes);
 
-// A point in the work that was queued on a device. On the CPU it has always passed.
-class DeviceEvent {
+// Brings tensors to a device on a stream of its own, so that a batch travels while the one before is computed
+// with.
+class Uploads {
  public:
-  explicit DeviceEvent(torch::Device device);  // now
-  ~DeviceEvent();
-  DeviceEvent(DeviceEvent&&) noexcept;
-  DeviceEvent& operator=(DeviceEvent&&) noexcept;
-  bool passed() const;
+  explicit Uploads(torch::Device device);
+  ~Uploads();
+  Uploads(const Uploads&) = delete;
+  Uploads& operator=(const Uploads&) = delete;
+
+  // `host` on the device; what is queued there from now on waits for it. `host`, whose memory is of
+  // allocate_for_copying, is held until it is copied. On the CPU it is `host` itself.
+  torch::Tensor upload(torch::Tensor host);
 
  private:
   struct Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<Impl> impl_;  // null on the CPU
 };
+
+// One step of AdamW in one pass over the memory of each parameter, where LibTorch has such a kernel: false
+// where it has none (1.13, the CPU) and nothing was done. The state is the optimiser's own.
+bool step_in_one_pass(torch::optim::AdamW& optimizer);
+
+// Copies each of `from` to its place in `to`; all are fp32, of one dimension, on one device.
+void copy_all(std::vector<torch::Tensor>& to, const std::vector<torch::Tensor>& from);
 
 // Where this process stands among those that train together, as torchrun says in RANK, WORLD_SIZE,
 // LOCAL_RANK, MASTER_ADDR and MASTER_PORT.

@@ -1,5 +1,6 @@
 #include "train/trainer.hpp"
 
+#include "core/counted.hpp"
 #include "train/batch_input.hpp"
 #include "train/evaluation.hpp"
 #include "train/losses.hpp"
@@ -12,6 +13,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -41,12 +43,21 @@ class Trainer {
   TrainResult run();
 
  private:
-  enum class EpochEnd { whole, interrupted };
-  EpochEnd run_epoch(int epoch);
-  bool run_step(BatchLoader& loader);
+  enum class End { whole, interrupted };
+  enum class StepEnd { done, no_batch, abandoned };
+  End run_epoch(int epoch);
+  // A batch on the device, or on its way there.
+  struct Arrival {
+    torch::Tensor pixels, targets;
+  };
+  std::optional<Arrival> fetch();
+  StepEnd run_step();
   void record_step(int epoch);
-  void finish_epoch(int epoch, double seconds);
+  End finish_epoch(int epoch, double seconds);
   void require_sound_loss(double loss) const;
+  bool cancelled() const { return watch_.cancel != nullptr && *watch_.cancel; }
+  // Whether to leave what is under way. Several processes do not: all of them must stop at the same place.
+  bool abandon() const { return processes_.size() == 1 && cancelled(); }
   bool stop_wanted(bool ask_others) const;
   void report_skipped();
   void calibrate_if_new(const torch::Tensor& images);
@@ -69,8 +80,9 @@ class Trainer {
   TrainingState state_;
   Teacher teacher_;
   BatchInput input_;
-  torch::Tensor mean_, std_;
+  Normalisation normalise_;
   std::unique_ptr<BatchLoader> loader_;
+  std::optional<Arrival> ahead_;  // the next batch: it travels while the one before is computed with
   Evaluator evaluator_;
   std::unique_ptr<RunOutput> output_;  // of the first process
   Schedule schedule_;
@@ -105,19 +117,17 @@ Trainer::Trainer(const Config& config, const std::filesystem::path& resume, cons
              config, device_, processes_),
       teacher_(config.distill, data_.training.labels, device_, config.train.channels_last),
       input_(device_, config.train.channels_last),
+      normalise_(preprocess_of(config.preprocess), device_),
       evaluator_(data_.validation, config, device_, processes_),
       fresh_(resume.empty()) {
-  const Preprocess preprocess = preprocess_of(config.preprocess);
-  mean_ = channel_constant(preprocess.mean, device_);
-  std_ = channel_constant(preprocess.std, device_);
   LoaderOptions options = training_loader(config, processes_.rank(), processes_.size());
   options.allocate = [type = device_.type()](std::size_t bytes) { return allocate_for_copying(type, bytes); };
   loader_ = std::make_unique<BatchLoader>(data_.training, options);
   steps_per_epoch_ = loader_->batches() / config.train.micro_batches;
   if (steps_per_epoch_ == 0) {
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("{} pictures make no step of {}: lower train.batch or train.micro_batches",
-                            data_.training.size(), images_a_step()));
+                fmt::format("{} to train on, but a step takes {}: lower train.batch or train.micro_batches",
+                            counted(data_.training.size(), "picture"), images_a_step()));
   }
   schedule_ = {.kind = config.train.schedule,
                .steps = steps_per_epoch_ * config.train.epochs,
@@ -133,10 +143,11 @@ Trainer::Trainer(const Config& config, const std::filesystem::path& resume, cons
 
   if (!first()) return;
   const std::vector<std::pair<std::string, std::string>> facts{
-      {"device", fmt::format("{} ({}), {} process{}", device_.str(), torch_version_text(), processes_.size(),
-                             processes_.size() == 1 ? "" : "es")},
-      {"pictures", fmt::format("{} to train on, {} to validate with, {} classes", data_.training.size(),
-                               data_.validation.size(), data_.training.classes())}};
+      {"device", fmt::format("{} ({}), {}", device_.str(), torch_version_text(),
+                             counted(processes_.size(), "process", "processes"))},
+      {"pictures",
+       fmt::format("{} to train on, {} to validate with, {}", data_.training.size(), data_.validation.size(),
+                   counted(data_.training.classes(), "class", "classes"))}};
   for (const auto& [name, value] : facts) note(fmt::format("{}: {}", name, value));
   if (!resume.empty()) {
     note(fmt::format("going on after epoch {}, step {}", state_.position.epoch, state_.position.step));
@@ -157,11 +168,11 @@ TrainResult Trainer::run() {
     while (state_.position.epoch < config_.train.epochs) {
       const auto begin = Clock::now();
       const int epoch = state_.position.epoch + 1;
-      if (run_epoch(epoch) == EpochEnd::interrupted) {
+      if (run_epoch(epoch) == End::interrupted ||
+          finish_epoch(epoch, seconds_since(begin)) == End::interrupted) {
         result_.interrupted = true;
         break;
       }
-      finish_epoch(epoch, seconds_since(begin));
     }
   } catch (const Error& e) {
     if (output_) output_->log().end(fmt::format("stopped: {}", e.what()));
@@ -184,46 +195,56 @@ TrainResult Trainer::run() {
   return result_;
 }
 
-Trainer::EpochEnd Trainer::run_epoch(int epoch) {
+Trainer::End Trainer::run_epoch(int epoch) {
   const int freeze = config_.train.freeze_batchnorm_epoch;
   state_.statistics.freeze(freeze >= 0 && epoch >= freeze);
   recent_loss_ = torch::zeros({}, torch::TensorOptions(torch::kFloat).device(device_));
-  epoch_loss_ = torch::zeros_like(recent_loss_);
+  epoch_loss_ = torch::full_like(recent_loss_, state_.position.epoch_loss);
   recent_steps_ = epoch_steps_ = 0;
   recent_begin_ = Clock::now();
 
   Position& position = state_.position;
   loader_->start(epoch, position.batch);
+  ahead_.reset();
   std::int64_t done = position.batch / config_.train.micro_batches;
   if (first()) {
     watch_.stage(fmt::format("epoch {}/{}", epoch, config_.train.epochs),
                  (steps_per_epoch_ - done) * images_a_step());
   }
-  EpochEnd end = EpochEnd::whole;
-  while (done < steps_per_epoch_ && run_step(*loader_)) {
+  End end = End::whole;
+  while (done < steps_per_epoch_) {
+    const StepEnd step = run_step();
+    if (step == StepEnd::abandoned) end = End::interrupted;
+    if (step != StepEnd::done) break;
     ++done;
     if (first()) watch_.advance(images_a_step());
     const bool record = recent_steps_ == config_.output.log_every || done == steps_per_epoch_;
     if (record) record_step(epoch);
     if (stop_wanted(record) && done < steps_per_epoch_) {
-      end = EpochEnd::interrupted;
+      end = End::interrupted;
       break;
     }
   }
+  processes_.mean(epoch_loss_);
+  position.epoch_loss = epoch_loss_.item<double>();
   if (first()) watch_.stage("", 0);
   return end;
 }
 
-bool Trainer::run_step(BatchLoader& loader) {
+// A step that is abandoned has changed nothing that a checkpoint holds: the position, the weights and the
+// statistics move at the end. What comes before the first step of all (calibrate_if_new) is part of a
+// checkpoint and not done again, so a step is not left before that.
+Trainer::StepEnd Trainer::run_step() {
   const int parts = config_.train.micro_batches;
-  state_.parameters.zero_gradient();
+  state_.parameters.forget_gradients();
   state_.statistics.begin_step();
   const bool autocast = config_.train.precision != "fp32";
   torch::Tensor step_loss;
   for (int part = 0; part < parts; ++part) {
-    const std::optional<Batch> batch = loader.next();
-    if (!batch) return false;  // pictures that could not be read may leave an epoch short
-    const torch::Tensor pixels = input_.pixels(*batch), images = normalise(pixels, mean_, std_);
+    const std::optional<Arrival> batch = ahead_ ? std::exchange(ahead_, {}) : fetch();
+    if (!batch) return StepEnd::no_batch;  // pictures that could not be read may leave an epoch short
+    const torch::Tensor& pixels = batch->pixels;
+    const torch::Tensor images = normalise_(pixels);
     calibrate_if_new(images);
     torch::Tensor logits, positions, teacher, teachers_positions;
     {
@@ -238,12 +259,15 @@ bool Trainer::run_step(BatchLoader& loader) {
         if (teacher_.enabled()) teacher = teacher_.logits(pixels);
       }
     }
-    torch::Tensor loss = loss_(logits, input_.targets(*batch), teacher);
+    torch::Tensor loss = loss_(logits, batch->targets, teacher);
     if (positions.defined()) loss = loss + loss_.at_positions(positions, teachers_positions);
-    loss = loss / parts;
+    if (parts > 1) loss = loss / parts;
+    if (abandon()) return StepEnd::abandoned;
     state_.scaler.scale(loss).backward();
+    if (abandon()) return StepEnd::abandoned;
     step_loss = step_loss.defined() ? step_loss + loss.detach() : loss.detach();
   }
+  state_.parameters.gather_gradients();
   processes_.mean_in_buckets(state_.parameters.gradient());
 
   Position& position = state_.position;
@@ -259,7 +283,14 @@ bool Trainer::run_step(BatchLoader& loader) {
   epoch_loss_ += step_loss;
   ++recent_steps_;
   ++epoch_steps_;
-  return true;
+  ahead_ = fetch();
+  return StepEnd::done;
+}
+
+std::optional<Trainer::Arrival> Trainer::fetch() {
+  const std::optional<Batch> batch = loader_->next();
+  if (!batch) return std::nullopt;
+  return Arrival{.pixels = input_.pixels(*batch), .targets = input_.targets(*batch)};
 }
 
 void Trainer::calibrate_if_new(const torch::Tensor& images) {
@@ -314,7 +345,7 @@ void Trainer::require_sound_loss(double loss) const {
 }
 
 bool Trainer::stop_wanted(bool ask_others) const {
-  const bool mine = watch_.cancel != nullptr && *watch_.cancel;
+  const bool mine = cancelled();
   if (processes_.size() == 1) return mine;
   if (!ask_others)
     return false;  // all must stop at the same step, and asking at every one would slow them down
@@ -323,25 +354,32 @@ bool Trainer::stop_wanted(bool ask_others) const {
   return wanted.item<float>() > 0;
 }
 
-void Trainer::finish_epoch(int epoch, double seconds) {
+Trainer::End Trainer::finish_epoch(int epoch, double seconds) {
   Position& position = state_.position;
-  position.epoch = epoch;
-  position.batch = 0;
-  torch::Tensor loss = epoch_loss_ / std::max<std::int64_t>(epoch_steps_, 1);
-  processes_.mean(loss);
+  const auto steps = static_cast<double>(position.batch) / config_.train.micro_batches;
+  const double loss = position.epoch_loss / std::max(steps, 1.0);
   const double images_per_second = static_cast<double>(epoch_steps_ * images_a_step()) / seconds;
 
   const auto begin = Clock::now();
   if (first()) watch_.stage("validating", static_cast<std::int64_t>(data_.validation.size()));
   state_.average.swap();
-  const Validation validation = evaluator_.run(state_.network(), loss_);
+  const std::optional<Validation> validated =
+      evaluator_.run(state_.network(), loss_, [this] { return abandon(); });
   if (first()) watch_.stage("", 0);
+  if (!validated) {
+    state_.average.swap();
+    return End::interrupted;
+  }
+  const Validation& validation = *validated;
+  position.epoch = epoch;
+  position.batch = 0;
+  position.epoch_loss = 0;
 
   EpochRecord record{.epoch = epoch,
                      .step = position.step,
                      .seconds = seconds + seconds_since(begin),
                      .images_per_second = images_per_second,
-                     .loss = loss.item<double>(),
+                     .loss = loss,
                      .validation = validation.figures()};
   record.best = position.best_epoch == 0 || validation.score() > position.best_score;
   if (record.best) {
@@ -368,6 +406,7 @@ void Trainer::finish_epoch(int epoch, double seconds) {
                    config_.train.epochs, record.loss, validation.multilabel ? "mAP" : "top-1",
                    100 * validation.score(), record.best ? " (best)" : "", images_per_second,
                    record.seconds));
+  return End::whole;
 }
 
 void Trainer::report_skipped() {

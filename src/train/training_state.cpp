@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::int64_t kFormatVersion = 1;
+constexpr std::int64_t kFormatVersion = 2;
 constexpr const char* kStateName = "state.pt";
 constexpr const char* kConfigName = "config.yaml";
 
@@ -71,6 +71,7 @@ void TrainingState::save(const fs::path& path) const {
   archive.write("tensors", c10::IValue(dict));
   archive.write("epoch", c10::IValue(static_cast<std::int64_t>(position.epoch)));
   archive.write("batch", c10::IValue(position.batch));
+  archive.write("epoch_loss", c10::IValue(position.epoch_loss));
   archive.write("step", c10::IValue(position.step));
   archive.write("best_epoch", c10::IValue(static_cast<std::int64_t>(position.best_epoch)));
   archive.write("best_score", c10::IValue(position.best_score));
@@ -109,6 +110,7 @@ void TrainingState::load(const fs::path& path) {
     }
     position.epoch = static_cast<int>(value("epoch").toInt());
     position.batch = value("batch").toInt();
+    position.epoch_loss = value("epoch_loss").toDouble();
     position.step = value("step").toInt();
     position.best_epoch = static_cast<int>(value("best_epoch").toInt());
     position.best_score = value("best_score").toDouble();

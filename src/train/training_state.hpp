@@ -20,6 +20,7 @@ namespace resnet::train {
 struct Position {
   int epoch = 0;           // epochs that are done
   std::int64_t batch = 0;  // batches of the loader that are done of the next one
+  double epoch_loss = 0;   // sum of the losses of its steps
   std::int64_t step = 0;   // optimisation steps, all epochs together
   int best_epoch = 0;      // 0: none yet
   double best_score = 0;

@@ -155,7 +155,7 @@ class Run(Training):
         text = self.train(f"data.train=folders:{self.folder}/classes", "data.validation_list=",
                           "data.validation_count=6", "train.epochs=3", status=1)
         self.assertIn("broken.png", text)
-        self.assertIn("1 pictures could not be read", text)
+        self.assertIn("left out 1 picture that could not be read", text)
         self.assertGreaterEqual(self.log("epoch")[-1]["validation"]["top1"], 0.5)
 
 
@@ -202,6 +202,55 @@ class Resume(Training):
         self.assert_same_state(self.checkpoints("cut") / f"checkpoint_epoch_{until}",
                                self.checkpoints("whole") / f"checkpoint_epoch_{until}")
         self.assertGreater(len(cut), 0)
+
+
+    def interrupt(self, settings, stop, output):
+        """Starts a run and signals when stop() says so; gives what it wrote and its checkpoint's folder."""
+        run = subprocess.Popen(self.command(*settings, output=output), stderr=subprocess.PIPE, text=True,
+                               env=self.environment())
+        stop(run)
+        run.send_signal(signal.SIGTERM)
+        with run.stderr:
+            text = run.stderr.read()
+        self.assertEqual(run.wait(), 1, text)
+        self.assertIn("a second Ctrl-C stops at once", text)
+        return text, self.checkpoints(output) / "checkpoint_interrupted"
+
+    def assert_goes_on_like_an_uninterrupted_run(self, settings, stopped, output):
+        self.train(*settings, output=output, resume=stopped)
+        self.train(*settings, output="whole")
+        last = sorted(p.name for p in self.checkpoints("whole").glob("checkpoint_epoch_*"))[-1]
+        self.assert_same_state(self.checkpoints(output) / last, self.checkpoints("whole") / last)
+        for mine, theirs in zip(self.log("epoch", output), self.log("epoch", "whole"), strict=True):
+            self.assertEqual((mine["loss"], mine["validation"]), (theirs["loss"], theirs["validation"]))
+
+    def test_a_step_is_left_in_the_middle(self):
+        # A step of twelve passes; the signal comes before the first of them is over.
+        settings = ["train.epochs=1", "train.batch=4", "train.micro_batches=12", "augment.size=96", "ema.decay=0.9",
+                    "model.adapt_batchnorm=true"]
+
+        def at_the_start(run):
+            while not run.stderr.readline().startswith("pictures:"):
+                self.assertIsNone(run.poll())
+
+        text, stopped = self.interrupt(settings, at_the_start, "cut")
+        self.assertIn("--resume", text)
+        self.assertEqual(torch.jit.load(str(stopped / "state.pt")).step, 0)
+        self.assert_goes_on_like_an_uninterrupted_run(settings, stopped, "cut")
+
+    def test_a_validation_is_left_in_the_middle(self):
+        settings = ["train.epochs=1", "train.batch=2", "preprocess.resize=[384, 384]", "output.log_every=1000"]
+
+        def after_the_last_step(run):
+            log = self.folder / "cut" / "logs" / "resnet18_fp32" / "log.jsonl"
+            while not (log.exists() and '"event":"step"' in log.read_text()):
+                self.assertIsNone(run.poll())
+                time.sleep(0.01)
+
+        _, stopped = self.interrupt(settings, after_the_last_step, "cut")
+        state = torch.jit.load(str(stopped / "state.pt"))
+        self.assertEqual((state.epoch, state.batch, state.step), (0, 24, 24))
+        self.assert_goes_on_like_an_uninterrupted_run(settings, stopped, "cut")
 
 
 class Mistakes(Training):

@@ -80,10 +80,11 @@ Json optimizers() {
                         true);
     Optimizer optimizer(flat, config);
     for (int step = 0; step < 5; ++step) {
-      flat.zero_gradient();
+      flat.forget_gradients();
       optimizer.set_learning_rate(0.1 / (step + 1));
       ((weight * wave({3, 2, 2, 2}, 0.3 + step, 2)).sum() + (bias.square() * wave({3}, 0.4, 1)).sum())
           .backward();
+      flat.gather_gradients();
       optimizer.step();
     }
     all[kind] = {{"weight", values_of(weight)}, {"bias", values_of(bias)}};

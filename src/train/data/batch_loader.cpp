@@ -1,5 +1,6 @@
 #include "train/data/batch_loader.hpp"
 
+#include "core/counted.hpp"
 #include "core/thread_count.hpp"
 #include "train/data/buffer_pool.hpp"
 #include "train/data/epoch_plan.hpp"
@@ -46,8 +47,8 @@ EpochPlan make_plan(const TrainingSet& set, const LoaderOptions& options) {
   if (!options.preprocess && plan.batches() == 0) {
     throw Error(
         ErrorCode::invalid_argument,
-        fmt::format("{} pictures do not make a batch of {} for each of {} processes: make the batch smaller",
-                    set.size(), options.batch, options.world_size));
+        fmt::format("{} for batches of {} in {}: make the batch smaller", counted(set.size(), "picture"),
+                    options.batch, counted(options.world_size, "process", "processes")));
   }
   return plan;
 }
@@ -79,8 +80,8 @@ class BatchLoader::Workers {
     } catch (const std::system_error& error) {
       stop();
       throw Error(ErrorCode::out_of_memory,
-                  fmt::format("cannot start {} threads that read pictures ({}): use fewer workers", count,
-                              error.what()));
+                  fmt::format("cannot start {} to read pictures ({}): use fewer workers",
+                              counted(count, "thread"), error.what()));
     }
   }
   ~Workers() { stop(); }

@@ -1,5 +1,7 @@
 #include "train/data/sample_reader.hpp"
 
+#include "core/counted.hpp"
+
 #include <algorithm>
 #include <cstring>
 #include <new>
@@ -160,8 +162,9 @@ void SampleReader::read_augmented(std::span<const std::int64_t> order, std::int6
     return;
   }
   const std::vector<BatchLoader::Skipped> reasons = skipped();
-  throw Error(ErrorCode::bad_format, fmt::format("not one of the {} pictures can be read; the first: {}", all,
-                                                 reasons.empty() ? "" : reasons.front().reason));
+  throw Error(ErrorCode::bad_format,
+              fmt::format("not one of {} can be read; the first: {}", counted(all, "picture"),
+                          reasons.empty() ? "" : reasons.front().reason));
 }
 
 bool SampleReader::read_exactly(std::int64_t index, const Slot& slot) {

@@ -1,5 +1,6 @@
 #include "train/data/split.hpp"
 
+#include "core/counted.hpp"
 #include "train/data/sample_rng.hpp"
 
 #include <algorithm>
@@ -116,8 +117,8 @@ std::vector<std::string> choose_validation(const TrainingSet& set, std::size_t c
   }
   if (count < 1 || count >= order.size()) {
     throw Error(ErrorCode::invalid_argument,
-                fmt::format("cannot keep {} of {} pictures apart to validate with: 1 to {} are possible",
-                            count, order.size(), order.empty() ? 0 : order.size() - 1));
+                fmt::format("cannot keep {} of {} apart to validate with: 1 to {} are possible", count,
+                            counted(order.size(), "picture"), order.empty() ? 0 : order.size() - 1));
   }
   // Two names of one hash keep their order by name.
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {

@@ -202,8 +202,8 @@ TEST(BatchLoader, SaysSoWhereNoPictureCanBeRead) {
   BatchLoader loader(pictures.set(), options(3, 2));
   for (int time = 0; time < 2; ++time) {
     loader.start(0);
-    expect_error(ErrorCode::bad_format, "not one of the 6 pictures", [&] { loader.next(); });
-    expect_error(ErrorCode::bad_format, "not one of the 6 pictures", [&] { loader.next(); });
+    expect_error(ErrorCode::bad_format, "not one of 6 pictures", [&] { loader.next(); });
+    expect_error(ErrorCode::bad_format, "not one of 6 pictures", [&] { loader.next(); });
   }
 }
 
@@ -363,8 +363,8 @@ TEST(BatchLoader, RefusesOptionsOutOfTheirRange) {
   refuses("world_size must", [](LoaderOptions& o) { o.world_size = 0; });
   refuses("rank must", [](LoaderOptions& o) { o.rank = 1; });
   refuses("rank must", [](LoaderOptions& o) { o.rank = -1; });
-  refuses("do not make a batch of 9", [](LoaderOptions& o) { o.batch = 9; });
-  refuses("for each of 3", [](LoaderOptions& o) { o.world_size = 3; });
+  refuses("for batches of 9 in 1 process", [](LoaderOptions& o) { o.batch = 9; });
+  refuses("of 4 in 3 processes", [](LoaderOptions& o) { o.world_size = 3; });
   refuses("mixup is 2", [](LoaderOptions& o) { o.augment.mixup = 2; });
   refuses("square", [](LoaderOptions& o) {
     o.preprocess.emplace();
