@@ -187,7 +187,7 @@ class Quantize(ProgramTest):
         self.check(resnet("quantize", MODEL, "--calibrate", self.photos(1), "--out", out, "--html", page), 0)
         with open(page, encoding="utf-8") as file:
             text = file.read()
-        for words in ("<!DOCTYPE html>", "layer4.1.conv2", "1 photos of", "times smaller"):
+        for words in ("<!DOCTYPE html>", "layer4.1.conv2", "1 photo of", "times smaller"):
             self.assertIn(words, text)
         self.assertNotIn("http", text)
 
@@ -291,7 +291,7 @@ class Quantize(ProgramTest):
 
     def test_one_photo_calibrates_too(self):
         out = self.path("m8.safetensors")
-        self.assertIn(b"with 1 photos", self.check(resnet("quantize", MODEL, "--calibrate", PICTURE, "--out", out),
+        self.assertIn(b"with 1 photo ", self.check(resnet("quantize", MODEL, "--calibrate", PICTURE, "--out", out),
                                                    0).stdout)
 
     def test_a_gate_without_pictures_is_noticed_before_the_work(self):
