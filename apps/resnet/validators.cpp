@@ -12,7 +12,7 @@
 namespace resnet::cli {
 namespace {
 
-std::string joined(const std::vector<std::string>& words) {
+std::string choices_text(const std::vector<std::string>& words) {
   std::string text;
   for (std::size_t i = 0; i < words.size(); ++i) {
     if (i > 0) text += i + 1 == words.size() ? " or " : ", ";
@@ -39,7 +39,7 @@ CLI::Validator one_of(std::vector<std::string> choices) {
   return CLI::Validator(
       [choices = std::move(choices)](std::string& value) {
         if (std::find(choices.begin(), choices.end(), value) != choices.end()) return std::string();
-        return fmt::format("\"{}\" is not one of {}", printable(value), joined(choices));
+        return fmt::format("\"{}\" is not one of {}", printable(value), choices_text(choices));
       },
       "");
 }

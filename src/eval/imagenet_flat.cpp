@@ -20,7 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kImageNetClasses = 1000;
 constexpr const char* kTruth = "ILSVRC2012_validation_ground_truth.txt";
 constexpr const char* kDevkit = "ILSVRC2012_devkit_t12";
 

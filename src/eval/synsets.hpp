@@ -13,6 +13,8 @@
 
 namespace resnet::eval {
 
+inline constexpr int kImageNetClasses = 1000;
+
 // Class index 0…999 of a WordNet id ("n01440764"); none where it is not one of the thousand.
 std::optional<int> class_of_wordnet_id(std::string_view id);
 // The other way round. Throws Error{invalid_argument} outside 0…999.

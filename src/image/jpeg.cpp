@@ -78,14 +78,14 @@ void on_skip(j_decompress_ptr cinfo, long count) {
 }
 void on_source(j_decompress_ptr /*cinfo*/) {}
 
-class Decoder {
+class JpegDecoder {
  public:
-  explicit Decoder(const DecodeRequest& request) : request_(request) {
+  explicit JpegDecoder(const DecodeRequest& request) : request_(request) {
     cinfo_.err = jpeg_std_error(&error_.manager);
     error_.manager.error_exit = on_error;
     error_.manager.emit_message = on_message;
     error_.manager.output_message = on_output;
-    guarded([](Decoder& d) {
+    guarded([](JpegDecoder& d) {
       jpeg_create_decompress(&d.cinfo_);
       d.created_ = true;
     });
@@ -100,24 +100,24 @@ class Decoder {
     progress_.progress_monitor = on_progress;
     cinfo_.progress = &progress_;
   }
-  ~Decoder() {
+  ~JpegDecoder() {
     if (created_) jpeg_destroy_decompress(&cinfo_);
   }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
+  JpegDecoder(const JpegDecoder&) = delete;
+  JpegDecoder& operator=(const JpegDecoder&) = delete;
 
   ImageWindow run() {
-    guarded([](Decoder& d) { jpeg_read_header(&d.cinfo_, TRUE); });
+    guarded([](JpegDecoder& d) { jpeg_read_header(&d.cinfo_, TRUE); });
     request_.check_size(cinfo_.image_width, cinfo_.image_height);
     check_plausible();
     set_output();
     const Size full{static_cast<int>(cinfo_.image_height), static_cast<int>(cinfo_.image_width)};
     const Region want = request_.wanted ? request_.wanted(full) : Region{0, 0, full.width, full.height};
 
-    guarded([](Decoder& d) { jpeg_start_decompress(&d.cinfo_); });
+    guarded([](JpegDecoder& d) { jpeg_start_decompress(&d.cinfo_); });
     choose_window(want, full);
     if (left_ > 0 || width_ < cinfo_.output_width) {
-      guarded([](Decoder& d) { jpeg_crop_scanline(&d.cinfo_, &d.left_, &d.width_); });
+      guarded([](JpegDecoder& d) { jpeg_crop_scanline(&d.cinfo_, &d.left_, &d.width_); });
     }
     image_ = make_image(request_, static_cast<int>(width_), static_cast<int>(bottom_ - top_));
     if (cinfo_.out_color_space == JCS_CMYK) cmyk_row_.resize(static_cast<std::size_t>(width_) * 4);
@@ -136,7 +136,7 @@ class Decoder {
 
  private:
   // Runs a step that libjpeg may jump out of. The step must own nothing.
-  void guarded(void (*step)(Decoder&)) {
+  void guarded(void (*step)(JpegDecoder&)) {
     if (setjmp(error_.jump) != 0) request_.fail(error_.code, error_.message);
     step(*this);
   }
@@ -196,7 +196,7 @@ class Decoder {
     width_ = static_cast<JDIMENSION>(right - left);
   }
 
-  static void read_rows(Decoder& d) {
+  static void read_rows(JpegDecoder& d) {
     if (d.top_ > 0) jpeg_skip_scanlines(&d.cinfo_, d.top_);
     const std::size_t stride = static_cast<std::size_t>(d.width_) * 3;
     const bool cmyk = d.cinfo_.out_color_space == JCS_CMYK;
@@ -217,7 +217,7 @@ class Decoder {
     }
   }
 
-  static void read_rest(Decoder& d) {
+  static void read_rest(JpegDecoder& d) {
     while (d.cinfo_.output_scanline < d.cinfo_.output_height) {
       JSAMPROW row = d.spare_row_;
       if (jpeg_read_scanlines(&d.cinfo_, &row, 1) != 1) on_end_of_data(&d.cinfo_);
@@ -258,7 +258,7 @@ class Decoder {
 }  // namespace
 
 ImageWindow decode_jpeg(const DecodeRequest& request) {
-  return Decoder(request).run();
+  return JpegDecoder(request).run();
 }
 
 }  // namespace resnet::image

@@ -26,9 +26,9 @@ namespace {
 constexpr png_byte kIgnoredChunks[] =
     "cHRM\0gAMA\0iCCP\0sRGB\0sBIT\0hIST\0sPLT\0tEXt\0zTXt\0iTXt\0eXIf\0pHYs\0oFFs\0pCAL\0sCAL\0tIME";
 
-class Decoder {
+class PngDecoder {
  public:
-  explicit Decoder(const DecodeRequest& request) : request_(request), left_(request.bytes) {
+  explicit PngDecoder(const DecodeRequest& request) : request_(request), left_(request.bytes) {
     png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, on_warning);
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
     if (info_ == nullptr) {
@@ -37,9 +37,9 @@ class Decoder {
     }
     png_set_read_fn(png_, this, on_read);
   }
-  ~Decoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
-  Decoder(const Decoder&) = delete;
-  Decoder& operator=(const Decoder&) = delete;
+  ~PngDecoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  PngDecoder(const PngDecoder&) = delete;
+  PngDecoder& operator=(const PngDecoder&) = delete;
 
   ImageWindow run() {
     guarded(read_header);
@@ -54,13 +54,13 @@ class Decoder {
 
  private:
   // Runs a step that libpng may jump out of. The step must own nothing.
-  void guarded(void (*step)(Decoder&)) {
+  void guarded(void (*step)(PngDecoder&)) {
     if (setjmp(jump_) != 0) request_.fail(code_, message_);
     step(*this);
   }
 
   static void on_error(png_structp png, png_const_charp message) {
-    auto* d = static_cast<Decoder*>(png_get_error_ptr(png));
+    auto* d = static_cast<PngDecoder*>(png_get_error_ptr(png));
     if (d->code_ != ErrorCode::truncated)
       std::snprintf(d->message_, sizeof d->message_, "damaged PNG: %s", message);
     std::longjmp(d->jump_, 1);
@@ -68,7 +68,7 @@ class Decoder {
   static void on_warning(png_structp /*png*/, png_const_charp /*message*/) {}
 
   static void on_read(png_structp png, png_bytep to, std::size_t count) {
-    auto* d = static_cast<Decoder*>(png_get_io_ptr(png));
+    auto* d = static_cast<PngDecoder*>(png_get_io_ptr(png));
     if (count > d->left_.size()) {
       d->code_ = ErrorCode::truncated;
       std::snprintf(d->message_, sizeof d->message_, "the file is truncated");
@@ -78,7 +78,7 @@ class Decoder {
     d->left_ = d->left_.subspan(count);
   }
 
-  static void read_header(Decoder& d) {
+  static void read_header(PngDecoder& d) {
     // The size is judged by check_size alone.
     png_set_user_limits(d.png_, 0x7fff'ffff, 0x7fff'ffff);
     png_set_keep_unknown_chunks(d.png_, PNG_HANDLE_CHUNK_NEVER, kIgnoredChunks, sizeof kIgnoredChunks / 5);
@@ -88,7 +88,7 @@ class Decoder {
     d.interlaced_ = interlace != PNG_INTERLACE_NONE;
   }
 
-  static void set_output(Decoder& d) {
+  static void set_output(PngDecoder& d) {
     if (d.depth_ < 8) png_set_packing(d.png_);  // a byte a pixel, values as they are
     if (d.depth_ == 16 && d.color_ != PNG_COLOR_TYPE_GRAY) png_set_strip_16(d.png_);
     d.passes_ = png_set_interlace_handling(d.png_);
@@ -113,7 +113,7 @@ class Decoder {
     }
   }
 
-  static void read_pixels(Decoder& d) {
+  static void read_pixels(PngDecoder& d) {
     const std::size_t step = d.interlaced_ ? d.row_bytes_ : 0;
     for (int pass = 0; pass + 1 < d.passes_; ++pass) {
       for (std::size_t y = 0; y < d.height_; ++y) png_read_row(d.png_, d.rows_.data() + y * step, nullptr);
@@ -177,7 +177,7 @@ class Decoder {
 }  // namespace
 
 ImageWindow decode_png(const DecodeRequest& request) {
-  return Decoder(request).run();
+  return PngDecoder(request).run();
 }
 
 }  // namespace resnet::image

@@ -109,9 +109,9 @@ Tiff open(Memory& memory, const DecodeRequest& request) {
   return tiff;
 }
 
-class Decoder {
+class TiffDecoder {
  public:
-  explicit Decoder(const DecodeRequest& request)
+  explicit TiffDecoder(const DecodeRequest& request)
       : request_(request), memory_{.bytes = request.bytes}, tiff_(open(memory_, request)) {
     if (!tiff_) damaged("no readable directory");
   }
@@ -419,7 +419,7 @@ class Decoder {
 }  // namespace
 
 ImageWindow decode_tiff(const DecodeRequest& request) {
-  return Decoder(request).run();
+  return TiffDecoder(request).run();
 }
 
 }  // namespace resnet::image

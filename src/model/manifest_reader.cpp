@@ -23,9 +23,9 @@ constexpr std::array kKinds{TensorKind::conv_weight, TensorKind::bn_param, Tenso
 constexpr std::array kTypes{DType::f32, DType::i32, DType::i8, DType::u8};
 constexpr std::size_t kMostDimensions = 4;
 
-class Reader {
+class ManifestReader {
  public:
-  explicit Reader(const FileView& file) : file_(file), directory_(fs::path(file.name).parent_path()) {
+  explicit ManifestReader(const FileView& file) : file_(file), directory_(fs::path(file.name).parent_path()) {
     if (directory_.empty()) directory_ = ".";
   }
 
@@ -193,7 +193,7 @@ bool is_manifest(const FileView& file) {
 }
 
 RawModel read_manifest(const FileView& file) {
-  return Reader(file).read();
+  return ManifestReader(file).read();
 }
 
 }  // namespace resnet::formats

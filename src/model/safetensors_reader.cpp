@@ -20,16 +20,16 @@ struct TypeName {
   std::string_view name;
   DType dtype;
 };
-constexpr std::array kTypes{
+constexpr std::array kTypeNames{
     TypeName{"F32", DType::f32},      TypeName{"F16", DType::f16}, TypeName{"BF16", DType::bf16},
     TypeName{"F64", DType::f64},      TypeName{"I64", DType::i64}, TypeName{"I32", DType::i32},
     TypeName{"I16", DType::i16},      TypeName{"I8", DType::i8},   TypeName{"U8", DType::u8},
     TypeName{"BOOL", DType::boolean},
 };
 
-class Reader {
+class SafetensorsReader {
  public:
-  explicit Reader(const FileView& file) : file_(file) {}
+  explicit SafetensorsReader(const FileView& file) : file_(file) {}
 
   RawModel read() {
     const auto length = load_le<std::uint64_t>(file_.bytes.data());
@@ -98,8 +98,8 @@ class Reader {
     };
     const nlohmann::json& type = member("dtype");
     const auto known =
-        std::find_if(kTypes.begin(), kTypes.end(), [&](const TypeName& t) { return type == t.name; });
-    if (known == kTypes.end()) {
+        std::find_if(kTypeNames.begin(), kTypeNames.end(), [&](const TypeName& t) { return type == t.name; });
+    if (known == kTypeNames.end()) {
       fail(fmt::format("{}: element type {} is not read", shown, printable(type.dump(-1, ' ', true))),
            ErrorCode::unsupported);
     }
@@ -166,7 +166,7 @@ bool is_safetensors(const FileView& file) {
 }
 
 RawModel read_safetensors(const FileView& file) {
-  return Reader(file).read();
+  return SafetensorsReader(file).read();
 }
 
 }  // namespace resnet::formats

@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kMostBytes = std::size_t{32} << 20;
 constexpr std::size_t kMostValues = 1'000'000;
 constexpr std::size_t kDeepestMarks = 128;
-constexpr std::size_t kMostDimensions = 16;
+constexpr std::size_t kMostPickledDimensions = 16;
 
 struct KnownGlobal {
   std::string_view module, name;
@@ -196,7 +196,7 @@ class Machine {
 
   std::vector<std::int64_t> integers(const PickleValue* value, const char* what) const {
     const auto* tuple = value->as<PickledTuple>();
-    if (tuple == nullptr || tuple->items.size() > kMostDimensions) {
+    if (tuple == nullptr || tuple->items.size() > kMostPickledDimensions) {
       fail(fmt::format("gives a tensor a {} that is not a short tuple", what));
     }
     std::vector<std::int64_t> numbers;

@@ -14,7 +14,7 @@ constexpr std::uint16_t kVersion = 20;                // stored entries need no 
 constexpr std::uint16_t kEpochDate = (1u << 5) | 1u;  // 1 January 1980: the same model gives the same bytes
 constexpr std::uint16_t kAlignmentExtra = 0xd935;     // the field that zipalign pads with
 constexpr std::size_t kAlignmentExtraMin = 6;         // id, length, alignment
-constexpr std::size_t kMostEntries = 0xfffe;
+constexpr std::size_t kMostWrittenEntries = 0xfffe;
 
 // Fields one after the other, little-endian.
 class Record {
@@ -41,7 +41,7 @@ void put_common(Record& record, std::uint32_t crc, std::uint32_t size) {
 ZipWriter::ZipWriter(const std::filesystem::path& path) : path_(path), file_(path) {}
 
 void ZipWriter::require_room(std::uint64_t size) const {
-  if (size >= zip::kEscape32 || at_ + size >= zip::kEscape32 || entries_.size() >= kMostEntries) {
+  if (size >= zip::kEscape32 || at_ + size >= zip::kEscape32 || entries_.size() >= kMostWrittenEntries) {
     throw Error(ErrorCode::too_large,
                 path_.string() + ": the archive would pass 4 GiB; save the model as safetensors");
   }

@@ -25,7 +25,7 @@ std::string_view text_of(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-[[noreturn]] void truncated(const std::string& name) {
+[[noreturn]] void ends_in_chunk(const std::string& name) {
   throw Error(ErrorCode::truncated, name + ": the file ends inside a chunk");
 }
 
@@ -47,10 +47,10 @@ std::vector<Chunk> png_chunks(Bytes file, const std::string& name) {
   const std::string_view text = text_of(file);
   std::vector<Chunk> chunks;
   for (std::size_t pos = kPngSignature; pos < text.size();) {
-    if (text.size() - pos < 12) truncated(name);
+    if (text.size() - pos < 12) ends_in_chunk(name);
     std::size_t length = 0;
     for (std::size_t i = 0; i < 4; ++i) length = length << 8 | byte_at(text, pos + i);
-    if (length > text.size() - pos - 12) truncated(name);
+    if (length > text.size() - pos - 12) ends_in_chunk(name);
     chunks.push_back({text.substr(pos + 4, 4), text.substr(pos + 8, length), text.substr(pos, length + 12)});
     pos += length + 12;
     if (chunks.back().type == "IEND") {
@@ -58,7 +58,7 @@ std::vector<Chunk> png_chunks(Bytes file, const std::string& name) {
       return chunks;
     }
   }
-  truncated(name);
+  ends_in_chunk(name);
 }
 
 bool is_png_xmp(const Chunk& chunk) {
@@ -102,17 +102,17 @@ std::vector<Chunk> webp_chunks(Bytes file, const std::string& name) {
   const std::string_view text = text_of(file);
   std::vector<Chunk> chunks;
   for (std::size_t pos = kRiffHeader; pos < text.size();) {
-    if (text.size() - pos < 8) truncated(name);
+    if (text.size() - pos < 8) ends_in_chunk(name);
     std::size_t length = 0;
     for (std::size_t i = 0; i < 4; ++i)
       length |= static_cast<std::size_t>(byte_at(text, pos + 4 + i)) << (8 * i);
-    if (length > text.size() - pos - 8) truncated(name);
+    if (length > text.size() - pos - 8) ends_in_chunk(name);
     // An odd chunk is followed by a padding byte, which some writers leave out at the very end.
     const std::size_t padded = std::min(8 + length + (length & 1), text.size() - pos);
     chunks.push_back({text.substr(pos, 4), text.substr(pos + 8, length), text.substr(pos, padded)});
     pos += padded;
   }
-  if (chunks.empty()) truncated(name);
+  if (chunks.empty()) ends_in_chunk(name);
   return chunks;
 }
 

@@ -87,11 +87,7 @@ fs::path make_picture(const test::TemporaryDirectory& dir, const std::string& ki
   return dir.path() / "photo.tif";
 }
 
-std::size_t files_in(const fs::path& directory) {
-  return static_cast<std::size_t>(std::distance(fs::directory_iterator(directory), {}));
-}
-
-const Strings kTags = {"tabby", "caf\xc3\xa9 & bar"};
+const Strings kEmbeddedTags = {"tabby", "caf\xc3\xa9 & bar"};
 
 class EmbedTest : public testing::TestWithParam<const char*> {};
 
@@ -103,21 +99,21 @@ TEST_P(EmbedTest, KeywordsGoInAndOutAndThePictureStays) {
   fs::permissions(photo, fs::perms(0604));
 
   XmpOutcome outcome =
-      write_embedded(photo, {.tags = kTags, .parent = "", .fingerprint = "f1"}, {.dry_run = true});
+      write_embedded(photo, {.tags = kEmbeddedTags, .parent = "", .fingerprint = "f1"}, {.dry_run = true});
   EXPECT_EQ(outcome.action, XmpAction::updated);
   EXPECT_EQ(test::read_text(photo), test::read_text(original));
 
-  outcome = write_embedded(photo, {.tags = kTags, .parent = "", .fingerprint = "f1"}, {});
+  outcome = write_embedded(photo, {.tags = kEmbeddedTags, .parent = "", .fingerprint = "f1"}, {});
   EXPECT_EQ(outcome.action, XmpAction::updated);
-  EXPECT_EQ(outcome.change.added, kTags);
-  EXPECT_EQ(XmpPacket::read_from(photo).keywords(), kTags);
+  EXPECT_EQ(outcome.change.added, kEmbeddedTags);
+  EXPECT_EQ(XmpPacket::read_from(photo).keywords(), kEmbeddedTags);
   EXPECT_TRUE(same_picture(original, photo));
   EXPECT_EQ(fs::status(photo).permissions(), fs::perms(0604));
-  EXPECT_EQ(files_in(dir.path()), 2u) << "no copy is left behind";
+  EXPECT_EQ(test::files_in(dir.path()), 2u) << "no copy is left behind";
   EXPECT_NE(test::read_text(photo).find("tabby"), std::string::npos);
 
   const std::string tagged = test::read_text(photo);
-  EXPECT_EQ(write_embedded(photo, {.tags = kTags, .parent = "", .fingerprint = "f1"}, {}).action,
+  EXPECT_EQ(write_embedded(photo, {.tags = kEmbeddedTags, .parent = "", .fingerprint = "f1"}, {}).action,
             XmpAction::unchanged);
   EXPECT_EQ(test::read_text(photo), tagged);
 
@@ -145,7 +141,7 @@ TEST(Embed, OtherFormatsAreRefusedByName) {
                                                             "ftypheic",
                                                             12));
   try {
-    write_embedded(heic, {.tags = kTags, .parent = "", .fingerprint = "f"}, {});
+    write_embedded(heic, {.tags = kEmbeddedTags, .parent = "", .fingerprint = "f"}, {});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::unsupported);
@@ -162,21 +158,21 @@ TEST(Embed, DamagedPicturesAreNamedAndLeftAsTheyAre) {
       const std::string damaged = whole.substr(0, size);
       dir.write(photo.filename(), damaged);
       try {
-        write_embedded(photo, {.tags = kTags, .parent = "", .fingerprint = "f"}, {});
+        write_embedded(photo, {.tags = kEmbeddedTags, .parent = "", .fingerprint = "f"}, {});
       } catch (const Error&) {
         EXPECT_EQ(test::read_text(photo), damaged) << kind << " cut to " << size;
       }
     }
     fs::remove(photo);
   }
-  EXPECT_EQ(files_in(dir.path()), 0u);
+  EXPECT_EQ(test::files_in(dir.path()), 0u);
 }
 
 TEST(Embed, WhatFollowsTheEndOfAJpegStays) {
   const test::TemporaryDirectory dir;
   const std::string video = "a motion photo's video \xff\xd8\xff";
   const fs::path photo = dir.write("photo.jpg", jpeg() + video);
-  write_embedded(photo, {.tags = kTags, .parent = "", .fingerprint = "f"}, {});
+  write_embedded(photo, {.tags = kEmbeddedTags, .parent = "", .fingerprint = "f"}, {});
   const std::string after = test::read_text(photo);
   EXPECT_EQ(after.substr(after.size() - video.size()), video);
 }
@@ -186,9 +182,9 @@ TEST(Embed, LinkStaysALinkAndItsTargetIsChanged) {
   const test::TemporaryDirectory elsewhere;
   const fs::path photo = make_picture(elsewhere, "jpg");
   fs::create_symlink(photo, dir.path() / "link.jpg");
-  write_embedded(dir.path() / "link.jpg", {.tags = kTags, .parent = "", .fingerprint = "f"}, {});
+  write_embedded(dir.path() / "link.jpg", {.tags = kEmbeddedTags, .parent = "", .fingerprint = "f"}, {});
   EXPECT_TRUE(fs::is_symlink(dir.path() / "link.jpg"));
-  EXPECT_EQ(XmpPacket::read_from(photo).keywords(), kTags);
+  EXPECT_EQ(XmpPacket::read_from(photo).keywords(), kEmbeddedTags);
 }
 
 TEST(SamePicture, NoticesAChangedByteOfThePicture) {

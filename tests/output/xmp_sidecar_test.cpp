@@ -20,11 +20,7 @@ XmpPacket read(const fs::path& sidecar) {
   return XmpPacket::parse(test::read_text(sidecar), sidecar.string());
 }
 
-std::size_t files_in(const fs::path& directory) {
-  return static_cast<std::size_t>(std::distance(fs::directory_iterator(directory), {}));
-}
-
-const Strings kTags = {"tabby", "quilt"};
+const Strings kSidecarTags = {"tabby", "quilt"};
 
 TEST(Sidecar, NameIsFullUnlessTheShortOneExists) {
   const test::TemporaryDirectory dir;
@@ -39,10 +35,10 @@ TEST(Sidecar, NameIsFullUnlessTheShortOneExists) {
 TEST(Sidecar, IsMadeUpdatedSkippedAndRemoved) {
   const test::TemporaryDirectory dir;
   const fs::path photo = dir.write("caf\xe9.jpg", "x");
-  XmpOutcome outcome = write_sidecar(photo, {.tags = kTags, .parent = "", .fingerprint = "f1"}, {});
+  XmpOutcome outcome = write_sidecar(photo, {.tags = kSidecarTags, .parent = "", .fingerprint = "f1"}, {});
   EXPECT_EQ(outcome.action, XmpAction::created);
-  EXPECT_EQ(outcome.change.added, kTags);
-  EXPECT_EQ(read(outcome.file).keywords(), kTags);
+  EXPECT_EQ(outcome.change.added, kSidecarTags);
+  EXPECT_EQ(read(outcome.file).keywords(), kSidecarTags);
   EXPECT_EQ(test::read_text(outcome.file).rfind("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<x:xmpmeta", 0),
             0u);
 
@@ -57,7 +53,7 @@ TEST(Sidecar, IsMadeUpdatedSkippedAndRemoved) {
 
   outcome = remove_from_sidecar(photo, {});
   EXPECT_EQ(outcome.action, XmpAction::deleted);
-  EXPECT_EQ(files_in(dir.path()), 1u) << "only the photo is left";
+  EXPECT_EQ(test::files_in(dir.path()), 1u) << "only the photo is left";
   EXPECT_EQ(remove_from_sidecar(photo, {}).action, XmpAction::unchanged);
 }
 
@@ -76,7 +72,7 @@ TEST(Sidecar, OfTheUserKeepsItsOwnAndItsPermissions) {
       "x:xmpmeta>";
   const fs::path sidecar = dir.write("photo.xmp", xml);
   fs::permissions(sidecar, fs::perms(0640));
-  EXPECT_EQ(write_sidecar(photo, {.tags = kTags, .parent = "", .fingerprint = "f"}, {}).action,
+  EXPECT_EQ(write_sidecar(photo, {.tags = kSidecarTags, .parent = "", .fingerprint = "f"}, {}).action,
             XmpAction::updated);
   EXPECT_EQ(read(sidecar).keywords(), (Strings{"quilt", "tabby"}));
   EXPECT_NE(test::read_text(sidecar).find("history_end=\"7\""), std::string::npos);
@@ -92,7 +88,8 @@ TEST(Sidecar, OfTheUserKeepsItsOwnAndItsPermissions) {
 TEST(Sidecar, OurFileStaysWhereTheUserAddedToIt) {
   const test::TemporaryDirectory dir;
   const fs::path photo = dir.write("photo.jpg", "x");
-  const fs::path sidecar = write_sidecar(photo, {.tags = kTags, .parent = "", .fingerprint = "f"}, {}).file;
+  const fs::path sidecar =
+      write_sidecar(photo, {.tags = kSidecarTags, .parent = "", .fingerprint = "f"}, {}).file;
   std::string xml = test::read_text(sidecar);
   const std::string item = "<rdf:li>tabby</rdf:li>";
   xml.insert(xml.find(item), "<rdf:li>grandma</rdf:li>");
@@ -105,11 +102,11 @@ TEST(Sidecar, DryRunTellsAndWritesNothing) {
   const test::TemporaryDirectory dir;
   const fs::path photo = dir.write("photo.jpg", "x");
   XmpOutcome outcome =
-      write_sidecar(photo, {.tags = kTags, .parent = "", .fingerprint = "f"}, {.dry_run = true});
+      write_sidecar(photo, {.tags = kSidecarTags, .parent = "", .fingerprint = "f"}, {.dry_run = true});
   EXPECT_EQ(outcome.action, XmpAction::created);
-  EXPECT_EQ(outcome.change.added, kTags);
-  EXPECT_EQ(files_in(dir.path()), 1u);
-  write_sidecar(photo, {.tags = kTags, .parent = "", .fingerprint = "f"}, {});
+  EXPECT_EQ(outcome.change.added, kSidecarTags);
+  EXPECT_EQ(test::files_in(dir.path()), 1u);
+  write_sidecar(photo, {.tags = kSidecarTags, .parent = "", .fingerprint = "f"}, {});
   const std::string before = test::read_text(dir.path() / "photo.jpg.xmp");
   EXPECT_EQ(remove_from_sidecar(photo, {.dry_run = true}).action, XmpAction::deleted);
   EXPECT_EQ(test::read_text(dir.path() / "photo.jpg.xmp"), before);
@@ -125,7 +122,7 @@ TEST(Sidecar, DamagedOneIsNamedAndLeftAsItIs) {
       if (remove) {
         remove_from_sidecar(photo, {});
       } else {
-        write_sidecar(photo, {.tags = kTags, .parent = "", .fingerprint = "f"}, {});
+        write_sidecar(photo, {.tags = kSidecarTags, .parent = "", .fingerprint = "f"}, {});
       }
       ADD_FAILURE() << "damage went unnoticed";
     } catch (const Error& error) {
@@ -140,7 +137,8 @@ TEST(Sidecar, UnwritablePlaceIsNamed) {
   const test::TemporaryDirectory dir;
   // The photo's folder is gone: a place that nobody can write to, root included.
   try {
-    write_sidecar(dir.path() / "gone" / "photo.jpg", {.tags = kTags, .parent = "", .fingerprint = "f"}, {});
+    write_sidecar(dir.path() / "gone" / "photo.jpg", {.tags = kSidecarTags, .parent = "", .fingerprint = "f"},
+                  {});
     FAIL();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::io);
@@ -152,7 +150,7 @@ TEST(Sidecar, LinkToASidecarStaysALink) {
   const test::TemporaryDirectory dir;
   const test::TemporaryDirectory elsewhere;
   const fs::path photo = dir.write("photo.jpg", "x");
-  write_sidecar(elsewhere.path() / "p.jpg", {.tags = kTags, .parent = "", .fingerprint = "f1"}, {});
+  write_sidecar(elsewhere.path() / "p.jpg", {.tags = kSidecarTags, .parent = "", .fingerprint = "f1"}, {});
   fs::create_symlink(elsewhere.path() / "p.jpg.xmp", dir.path() / "photo.jpg.xmp");
   EXPECT_EQ(write_sidecar(photo, {.tags = Strings{"new"}, .parent = "", .fingerprint = "f2"}, {}).action,
             XmpAction::updated);
@@ -163,7 +161,7 @@ TEST(Sidecar, LinkToASidecarStaysALink) {
 TEST(Sidecar, OfASidecarIsRefused) {
   const test::TemporaryDirectory dir;
   const fs::path xmp = dir.write("photo.jpg.XMP", "x");
-  EXPECT_THROW(write_sidecar(xmp, {.tags = kTags, .parent = "", .fingerprint = "f"}, {}), Error);
+  EXPECT_THROW(write_sidecar(xmp, {.tags = kSidecarTags, .parent = "", .fingerprint = "f"}, {}), Error);
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ namespace resnet::train {
 namespace {
 
 constexpr int kLargestSize = 4096;  // pixels; no network here is trained on more
-constexpr int kDraws = 10;          // of a rectangle that fits, as torchvision's RandomErasing
+constexpr int kErasingDraws = 10;   // of a rectangle that fits, as torchvision's RandomErasing
 
 // A factor of colour jitter.
 float draw_factor(double strength, SampleRng& rng) {
@@ -41,7 +41,7 @@ void jitter_colours(Pixels pixels, const AugmentOptions& options, SampleRng& rng
 
 void cut_out(Pixels pixels, const AugmentOptions& options, SampleRng& rng) {
   const double area = static_cast<double>(pixels.size) * pixels.size;
-  for (int i = 0; i < kDraws; ++i) {
+  for (int i = 0; i < kErasingDraws; ++i) {
     const double target = area * rng.uniform(options.cutout_scale.from, options.cutout_scale.to);
     const double ratio =
         std::exp(rng.uniform(std::log(options.cutout_ratio.from), std::log(options.cutout_ratio.to)));

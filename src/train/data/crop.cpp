@@ -12,7 +12,7 @@ namespace {
 
 using image::Region;
 
-constexpr int kDraws = 10;  // of an area and a ratio that fit, as torchvision's
+constexpr int kCropDraws = 10;  // of an area and a ratio that fit, as torchvision's
 
 // RandomResizedCrop (Szegedy et al. 2015, as torchvision has it): area uniform, ratio uniform in its
 // logarithm. Where nothing fits, the middle of the picture, as much of it as has a permitted ratio.
@@ -20,7 +20,7 @@ Region draw_region(Size picture, const AugmentOptions& options, SampleRng& rng) 
   const double area = static_cast<double>(picture.width) * picture.height;
   const double unit = options.relative_ratio ? static_cast<double>(picture.width) / picture.height : 1;
   const Range ratios{options.crop_ratio.from * unit, options.crop_ratio.to * unit};
-  for (int i = 0; i < kDraws; ++i) {
+  for (int i = 0; i < kCropDraws; ++i) {
     const double target = area * rng.uniform(options.crop_scale.from, options.crop_scale.to);
     const double ratio = std::exp(rng.uniform(std::log(ratios.from), std::log(ratios.to)));
     const double width = std::round(std::sqrt(target * ratio));

@@ -27,7 +27,7 @@ std::vector<nlohmann::json> lines(const fs::path& path) {
   return result;
 }
 
-EpochRecord epoch(int number, double map, bool best) {
+EpochRecord logged_epoch(int number, double map, bool best) {
   return {.epoch = number,
           .step = 10 * number,
           .seconds = 1.5,
@@ -45,7 +45,7 @@ TEST(JsonLog, EveryLineIsAnObjectThatIsThereAtOnce) {
   log.start({{"model", "resnet50"}, {"lr", "0.1"}});
   EXPECT_EQ(lines(path).size(), 1u);
   log.write(StepRecord{.step = 10, .epoch = 1, .loss = kNan, .learning_rate = 0.1, .images_per_second = 90});
-  log.write(epoch(1, 0.25, true));
+  log.write(logged_epoch(1, 0.25, true));
   log.write(SkippedRecord{"caf\xe9\n.jpg", "is no picture"});
   log.end("done");
   const auto got = lines(path);
@@ -70,15 +70,15 @@ TEST(History, ReadsBackWhatWasWritten) {
   JsonLog log(path);
   log.start({});
   log.write(StepRecord{.step = 10, .epoch = 1, .loss = kNan, .learning_rate = 0.1, .images_per_second = 90});
-  log.write(epoch(1, 0.25, true));
-  log.write(epoch(2, 0.2, false));
+  log.write(logged_epoch(1, 0.25, true));
+  log.write(logged_epoch(2, 0.2, false));
   log.write(SkippedRecord{"a.jpg", "cut off"});
   const History history = read_history(path);
   ASSERT_EQ(history.steps.size(), 1u);
   EXPECT_TRUE(std::isnan(history.steps[0].loss));
   EXPECT_EQ(history.steps[0].learning_rate, 0.1);
   ASSERT_EQ(history.epochs.size(), 2u);
-  EXPECT_EQ(history.epochs[0].validation, epoch(1, 0.25, true).validation);
+  EXPECT_EQ(history.epochs[0].validation, logged_epoch(1, 0.25, true).validation);
   EXPECT_EQ(figure(history.epochs[1], "mAP"), 0.2);
   EXPECT_FALSE(figure(history.epochs[1], "top-1"));
   ASSERT_NE(history.best(), nullptr);
@@ -96,8 +96,8 @@ TEST(History, ResumingTakesBackWhatCameAfterTheCheckpointAndStartingTakesBackAll
     JsonLog log(path);
     log.start({});
     for (const int step : {5, 10, 15, 20, 25}) log.write(StepRecord{.step = step, .epoch = (step + 9) / 10});
-    log.write(epoch(1, 0.1, true));
-    log.write(epoch(2, 0.2, true));
+    log.write(logged_epoch(1, 0.1, true));
+    log.write(logged_epoch(2, 0.2, true));
     log.end("interrupted");
   }
   JsonLog log(path);
