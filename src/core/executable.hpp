@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <resnet/tensor.hpp>
@@ -28,6 +29,10 @@ class Executable {
   // count.
   virtual void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
                    const Trace* trace) const = 0;
+
+  // Computes once more what the last run on this workspace computed, from and to the device's own memory, and
+  // returns the milliseconds that took by the device's clock. Empty where there is no such device.
+  virtual std::optional<double> device_ms(Workspace& /*workspace*/) const { return std::nullopt; }
 };
 
 }  // namespace resnet

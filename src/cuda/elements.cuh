@@ -1,0 +1,80 @@
+// The number formats of activations on the device. A tensor is NHWC; fp32 is two planes of fp16, one tensor after the
+// other, whose sum is the value.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+namespace resnet::cuda {
+
+struct Half {
+  using Element = __half;
+  using Sum = float;
+  static constexpr int kPlanes = 1;
+  static __device__ __forceinline__ float widen(__half x) { return __half2float(x); }
+  static __device__ __forceinline__ __half narrow(float x) { return __float2half_rn(x); }
+};
+
+struct BFloat {
+  using Element = __nv_bfloat16;
+  using Sum = float;
+  static constexpr int kPlanes = 1;
+  static __device__ __forceinline__ float widen(__nv_bfloat16 x) { return __bfloat162float(x); }
+  static __device__ __forceinline__ __nv_bfloat16 narrow(float x) { return __float2bfloat16_rn(x); }
+};
+
+struct Single : Half {
+  static constexpr int kPlanes = 2;
+};
+
+struct Int8 {
+  using Element = std::uint8_t;
+  using Sum = int;
+  static constexpr int kPlanes = 1;
+};
+
+// Several neighbouring elements of one plane.
+template <class Element, int kCount>
+struct alignas(sizeof(Element) * kCount) Pack {
+  Element e[kCount];
+};
+
+// fp32 as hi + lo. hi is computed from the sum of the two, so that splitting what a cut carries gives the same pair.
+__device__ __forceinline__ void split(float x, __half& hi, __half& lo) {
+  const __half first = __float2half_rn(x);
+  const float sum = __half2float(first) + __half2float(__float2half_rn(x - __half2float(first)));
+  hi = __float2half_rn(sum);
+  lo = __float2half_rn(sum - __half2float(hi));
+}
+
+// Element i of a tensor whose planes are `plane` elements apart, as fp32 (int8: as its step, u8).
+template <class Format>
+__device__ __forceinline__ float load_value(const typename Format::Element* tensor, std::size_t i, std::size_t plane) {
+  if constexpr (sizeof(typename Format::Element) == 1) {
+    return static_cast<float>(tensor[i]);
+  } else if constexpr (Format::kPlanes == 2) {
+    return Format::widen(tensor[i]) + Format::widen(tensor[plane + i]);
+  } else {
+    return Format::widen(tensor[i]);
+  }
+}
+
+// Floating-point formats.
+template <class Format>
+__device__ __forceinline__ void store_value(float x, typename Format::Element* tensor, std::size_t i, std::size_t plane) {
+  if constexpr (Format::kPlanes == 2) {
+    split(x, tensor[i], tensor[plane + i]);
+  } else {
+    tensor[i] = Format::narrow(x);
+  }
+}
+
+// clamp(rne(x)) to 0…255, as core/requantize.hpp has it: NaN becomes 0.
+__device__ __forceinline__ std::uint8_t round_to_u8(float x) {
+  return static_cast<std::uint8_t>(__float2int_rn(fminf(fmaxf(x, 0.0f), 255.0f)));
+}
+
+}  // namespace resnet::cuda

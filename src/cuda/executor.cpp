@@ -1,0 +1,140 @@
+#include "cuda/executor.hpp"
+
+#include "cuda/check.hpp"
+#include "cuda/graph.hpp"
+#include "cuda/layers.hpp"
+#include "cuda/plan.hpp"
+#include "cuda/stream.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <cuda_runtime.h>
+
+namespace resnet::cuda {
+namespace {
+
+std::size_t count_of(const Shape& shape) {
+  return static_cast<std::size_t>(shape.numel());
+}
+
+// One call's memory, its stream, and its kernels as a graph, which one call launches.
+struct CudaWorkspace final : Workspace {
+  CudaWorkspace(RunPlan run_plan, std::size_t inputs, std::size_t outputs)
+      : plan(std::move(run_plan)), input(inputs), output(outputs) {
+    graph = Graph(stream.get(), [&] { launch_all(); });
+  }
+
+  Call call() const { return {input.data(), output.data()}; }
+  void launch_all() const {
+    for (const Step& step : plan.steps) step.launch(call(), stream.get());
+  }
+
+  RunPlan plan;
+  DeviceBuffer<float> input, output;
+  Stream stream;
+  Graph graph;
+};
+
+class CudaExecutable final : public Executable {
+ public:
+  CudaExecutable(const Model& model, const CompileOptions& options)
+      : architecture_(model.architecture), options_(options) {
+    const DeviceScope scope(options.device);
+    layers_ = pack_layers(model, options.begin, options.end, options.precision);
+  }
+
+  std::unique_ptr<Workspace> make_workspace(const Shape& input_shape) const override {
+    const DeviceScope scope(options_.device);
+    const Shape output = architecture_.output_shape_from(options_.begin, options_.end - 1, input_shape);
+    return std::make_unique<CudaWorkspace>(make_plan(architecture_, layers_, plan_options(nullptr), input_shape),
+                                           count_of(input_shape), count_of(output));
+  }
+
+  void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
+           const Trace* trace) const override {
+    const DeviceScope scope(options_.device);
+    auto& own = static_cast<CudaWorkspace&>(workspace);
+    copy_bytes(own.input.data(), input, own.input.bytes(), own.stream.get());
+    if (trace != nullptr && trace->on_module) {
+      run_by_module(own, input_shape, *trace);
+    } else if (trace != nullptr && trace->on_layer) {
+      for (const Step& step : own.plan.steps) {
+        const double ms = run_step(step, own);
+        trace->on_layer({step.module, step.layer, step.kernel, ms, step.macs});
+      }
+    } else {
+      own.graph.launch(own.stream.get());
+    }
+    copy_bytes(output, own.output.data(), own.output.bytes(), own.stream.get());
+    own.stream.synchronize();
+  }
+
+  std::optional<double> device_ms(Workspace& workspace) const override {
+    const DeviceScope scope(options_.device);
+    const auto& own = static_cast<const CudaWorkspace&>(workspace);
+    const Event start, stop;
+    start.record(own.stream.get());
+    own.graph.launch(own.stream.get());
+    stop.record(own.stream.get());
+    stop.synchronize();
+    return stop.ms_since(start);
+  }
+
+ private:
+  PlanOptions plan_options(float* module_output) const {
+    return {options_.begin, options_.end, options_.precision, options_.plan, module_output};
+  }
+
+  static double run_step(const Step& step, const CudaWorkspace& workspace) {
+    const Event start, stop;
+    start.record(workspace.stream.get());
+    step.launch(workspace.call(), workspace.stream.get());
+    stop.record(workspace.stream.get());
+    stop.synchronize();
+    return stop.ms_since(start);
+  }
+
+  // With each module's output materialised; the stem's modules run one by one, with the same bits.
+  void run_by_module(const CudaWorkspace& workspace, const Shape& input_shape, const Trace& trace) const {
+    const auto shape_of = [&](int module) {
+      return architecture_.output_shape_from(options_.begin, module, input_shape);
+    };
+    std::size_t largest = 0;
+    for (int m = options_.begin; m < options_.end; ++m) largest = std::max(largest, count_of(shape_of(m)));
+    const DeviceBuffer<float> device_output(largest);
+    std::vector<float> module_output(largest);
+    const RunPlan plan = make_plan(architecture_, layers_, plan_options(device_output.data()), input_shape);
+    double ms = 0;
+    for (std::size_t i = 0; i < plan.steps.size(); ++i) {
+      const Step& step = plan.steps[i];
+      const double step_ms = run_step(step, workspace);
+      if (!step.layer.empty()) {
+        ms += step_ms;
+        if (trace.on_layer) trace.on_layer({step.module, step.layer, step.kernel, step_ms, step.macs});
+      }
+      const bool head = step.module == architecture_.head() && i + 1 == plan.steps.size();
+      if (!step.layer.empty() && !head) continue;
+      const Shape shape = shape_of(step.module);
+      copy_bytes(module_output.data(), head ? workspace.output.data() : device_output.data(),
+                 count_of(shape) * sizeof(float), workspace.stream.get());
+      workspace.stream.synchronize();
+      trace.on_module(step.module, shape, module_output.data(), ms);
+      ms = 0;
+    }
+  }
+
+  Architecture architecture_;
+  CompileOptions options_;
+  Layers layers_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options) {
+  return std::make_unique<CudaExecutable>(model, options);
+}
+
+}  // namespace resnet::cuda

@@ -1,0 +1,52 @@
+// A network's layers with their weights packed on the device.
+#pragma once
+
+#include "cuda/memory.hpp"
+#include "cuda/pointwise.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include <resnet/model.hpp>
+
+namespace resnet::cuda {
+
+// A convolution or the fully connected layer, as the right operand of a matrix product: a row of k an output channel,
+// (tap, input channel) in ascending order; in fp32 two planes of fp16. Floating-point weights are multiplied by a power of
+// two a channel, so that they use fp16's range; `scale` takes it back.
+struct Layer {
+  ConvSpec spec;
+  int k = 0;  // elements of a row
+  DeviceBuffer<std::byte> weights;
+  DeviceBuffer<float> scale;  // BatchNorm's γ/√(σ² + ε) over that power; int8: the multiplier
+  DeviceBuffer<float> shift;  // β − μ·γ/√(σ² + ε), or the bias; int8: int32 values
+  float output_scale = 1;     // int8: the real value of one step of the output
+};
+
+struct Block {
+  std::vector<Layer> path;
+  std::optional<Layer> shortcut;
+  float residual_multiplier = 1;  // int8
+};
+
+// conv1 reads windows of eight pixels, a row of the filter at a time (StemInput).
+struct Stem {
+  Layer conv;
+  DeviceBuffer<float> unit_scale, zero;    // conv1 alone: what takes the power of two back
+  DeviceBuffer<float> bn_scale, bn_shift;  // bn1 alone
+  PixelRule pixels{};                      // int8
+};
+
+struct Layers {
+  std::optional<Stem> stem;
+  std::vector<Block> blocks;  // by module
+  std::optional<Layer> head;
+  float pool_multiplier = 1;  // int8: for one pixel
+  float input_scale = 1;      // int8: of a step of what comes in at a cut
+};
+
+// Those of modules [begin, end) on the current device. `precision` fp32, fp16, bf16, or int8 for a quantised model.
+Layers pack_layers(const Model& model, int begin, int end, Precision precision);
+
+}  // namespace resnet::cuda

@@ -1,0 +1,240 @@
+#include "cuda/plan.hpp"
+
+#include "cuda/sm90/convolution.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace resnet::cuda {
+namespace {
+
+constexpr int kBn1 = 1, kRelu = 2, kMaxPool = 3;  // modules of the stem
+
+int halved(int side) {
+  return (side - 1) / 2 + 1;
+}
+
+class Builder {
+ public:
+  Builder(const Architecture& architecture, const Layers& layers, const PlanOptions& options, const Shape& input)
+      : architecture_(architecture),
+        layers_(layers),
+        options_(options),
+        precision_(options.precision),
+        n_(static_cast<int>(input[0])),
+        h_(static_cast<int>(input[2])),
+        w_(static_cast<int>(input[3])) {}
+
+  // Goes through the network twice: once to learn the sizes of the slots, once with memory behind them.
+  RunPlan build() {
+    add_all();
+    RunPlan plan;
+    for (std::size_t i = 0; i < kSlots; ++i) {
+      plan.memory[i] = DeviceBuffer<std::byte>(bytes_[i]);
+      slots_[i] = plan.memory[i].data();
+    }
+    measuring_ = false;
+    slot_ = a;
+    add_all();
+    plan.steps = std::move(steps_);
+    return plan;
+  }
+
+ private:
+  // a, b, c hold activations that go from block to block; `inner` what lives within a block, and the stem's input;
+  // `second` a bottleneck's second, the shortcut's output, and the head's means.
+  enum SlotName { a, b, c, inner, second, kSlots };
+
+  void* reserve(SlotName slot, std::size_t bytes) {
+    bytes_[slot] = std::max(bytes_[slot], bytes);
+    return slots_[slot];
+  }
+
+  Activation activation(SlotName slot, int h, int w, int channels) {
+    Activation x{nullptr, n_, h, w, channels};
+    x.data = reserve(slot, x.bytes(precision_));
+    return x;
+  }
+
+  template <class Launch>
+  void add(int module, std::string layer, std::string kernel, std::int64_t macs, Launch&& launch) {
+    if (!measuring_) steps_.push_back({module, std::move(layer), std::move(kernel), macs, std::forward<Launch>(launch)});
+  }
+
+  template <class... Arguments>
+  void add_convolution(int module, const std::string& layer, std::int64_t macs, const Arguments&... arguments) {
+    if (measuring_) return;
+    // Shared, because a std::function has to be copyable.
+    const auto convolution = std::make_shared<const sm90::Convolution>(arguments...);
+    add(module, layer, convolution->kernel_name(), macs,
+        [convolution](const Call&, cudaStream_t stream) { convolution->run(stream); });
+  }
+
+  void add_module_output(int module, const Activation& x, float scale) {
+    if (options_.module_output == nullptr) return;
+    add(module, "", "leave", 0, [p = precision_, x, scale, to = options_.module_output](const Call&, cudaStream_t s) {
+      leave(p, x, scale, to, s);
+    });
+  }
+
+  void add_all() {
+    int module = options_.begin;
+    Activation x;
+    float scale = layers_.input_scale;
+    if (module <= kMaxPool) {
+      if (!add_stem(x)) return;
+      module = kMaxPool + 1;
+      if (precision_ == Precision::int8) scale = layers_.stem->conv.output_scale;
+    } else {
+      x = activation(a, h_, w_, architecture_.modules()[static_cast<std::size_t>(module)].in_channels);
+      add(module, "input", "enter", 0, [p = precision_, x, scale](const Call& call, cudaStream_t s) {
+        enter(p, call.input, scale, x, s);
+      });
+    }
+    for (; module < options_.end; ++module) {
+      if (module == architecture_.head()) {
+        add_head(module, x);
+        return;
+      }
+      x = add_block(module, x);
+      scale = layers_.blocks[static_cast<std::size_t>(module)].path.back().output_scale;
+      add_module_output(module, x, scale);
+    }
+    add(options_.end - 1, "output", "leave", 0,
+        [p = precision_, x, scale](const Call& call, cudaStream_t s) { leave(p, x, scale, call.output, s); });
+  }
+
+  // conv1, bn1, relu and maxpool, or the part of them that the range has. False where the range ends within; else x is
+  // what leaves maxpool.
+  bool add_stem(Activation& x) {
+    const int begin = options_.begin, end = options_.end, channels = architecture_.modules()[0].out_channels;
+    const bool watched = options_.module_output != nullptr;
+    // Sides of conv1's output: where the range begins later, that is its input.
+    const int h = begin == 0 ? halved(h_) : h_, w = begin == 0 ? halved(w_) : w_;
+    const Activation conv = activation(b, h, w, channels);
+    const bool alone = end <= kMaxPool || begin > 0 || (watched && precision_ != Precision::int8);
+    if (begin == 0) {
+      StemInput input{nullptr, n_, h_, w_};
+      input.data = reserve(inner, input.bytes(precision_));
+      add(0, "input", "pack_stem_input", 0,
+          [p = precision_, input, rule = layers_.stem->pixels](const Call& call, cudaStream_t s) {
+            pack_stem_input(p, call.input, input, rule, s);
+          });
+      const std::int64_t macs = n_ * architecture_.macs(0, h_, w_);
+      if (alone) {
+        auto* raw = static_cast<float*>(reserve(second, conv.elements() * sizeof(float)));
+        add_convolution(0, "conv1", macs, precision_, *layers_.stem, input, raw);
+      } else {
+        add_convolution(watched ? kRelu : kMaxPool, watched ? "conv1" : "stem", macs, precision_, *layers_.stem, input,
+                        conv);
+        if (watched) add_module_output(kRelu, conv, layers_.stem->conv.output_scale);
+      }
+    }
+    if (alone) add_stem_modules(conv);
+    if (end <= kMaxPool) return false;
+    x = activation(a, halved(h), halved(w), channels);
+    add(kMaxPool, "maxpool", "max_pool", 0, [p = precision_, conv, x](const Call&, cudaStream_t s) {
+      max_pool(p, conv, x, s);
+    });
+    const float scale = precision_ == Precision::int8 ? layers_.stem->conv.output_scale : 1.0f;
+    add_module_output(kMaxPool, x, scale);
+    if (end > kMaxPool + 1) return true;
+    add(kMaxPool, "output", "leave", 0,
+        [p = precision_, x, scale](const Call& call, cudaStream_t s) { leave(p, x, scale, call.output, s); });
+    return false;
+  }
+
+  // The stem's modules up to relu one by one in fp32, with the bits of the fused ones, and into `conv` where the pool
+  // follows.
+  void add_stem_modules(const Activation& conv) {
+    const int begin = options_.begin, end = options_.end;
+    const auto* raw = static_cast<const float*>(reserve(second, conv.elements() * sizeof(float)));
+    auto* plain = static_cast<float*>(reserve(c, conv.elements() * sizeof(float)));  // NCHW
+    const float* scale = layers_.stem ? layers_.stem->bn_scale.data() : nullptr;
+    const float* shift = layers_.stem ? layers_.stem->bn_shift.data() : nullptr;
+    const auto add_tail = [&](int module, const char* name, bool bn, bool relu, float* to) {
+      const StemTail tail{.scale = scale, .shift = shift, .bn = bn, .relu = relu, .channels_last = begin == 0};
+      add(module, name, "stem_tail", 0, [=](const Call& call, cudaStream_t s) {
+        stem_tail(begin == 0 ? raw : call.input, conv.n, conv.c, conv.h * conv.w, tail, to != nullptr ? to : call.output,
+                  s);
+      });
+    };
+    if (options_.module_output != nullptr) {
+      for (int m = begin; m < std::min(end, kMaxPool); ++m)
+        add_tail(m, "", begin <= kBn1 && m >= kBn1, m >= kRelu, options_.module_output);
+    }
+    const bool bn = begin <= kBn1 && end > kBn1, relu = begin <= kRelu && end > kRelu;
+    const char* name = relu ? "relu" : bn ? "bn1" : "output";
+    if (end <= kMaxPool) {
+      add_tail(end - 1, name, bn, relu, nullptr);
+      return;
+    }
+    if (bn || relu || begin == 0) add_tail(kRelu, name, bn, relu, plain);
+    const bool direct = !(bn || relu || begin == 0);
+    add(kMaxPool, "input", "enter", 0, [p = precision_, conv, plain, direct](const Call& call, cudaStream_t s) {
+      enter(p, direct ? call.input : plain, 1.0f, conv, s);
+    });
+  }
+
+  Activation add_block(int module, const Activation& x) {
+    const Block& block = layers_.blocks[static_cast<std::size_t>(module)];
+    const SlotName to = slot_ == a ? b : a;
+    Activation t = x;
+    for (std::size_t k = 0; k + 1 < block.path.size(); ++k)
+      t = add_conv(module, block.path[k], t, k == 0 ? inner : second, {.relu = true});
+    Activation residual = x;
+    const bool own_shortcut = block.shortcut.has_value();
+    if (own_shortcut) residual = add_conv(module, *block.shortcut, x, c, {});
+    const Activation y = add_conv(module, block.path.back(), t, to,
+                                  {.relu = true,
+                                   .residual = &residual,
+                                   .residual_signed = own_shortcut,
+                                   .residual_multiplier = block.residual_multiplier});
+    slot_ = to;
+    return y;
+  }
+
+  Activation add_conv(int module, const Layer& layer, const Activation& in, SlotName to,
+                      const sm90::Epilogue& epilogue) {
+    const ConvSpec& spec = layer.spec;
+    const auto side = [&](int of) { return (of + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
+    const Activation out = activation(to, side(in.h), side(in.w), spec.out_channels);
+    const std::int64_t macs = out.pixels() * spec.out_channels * spec.in_channels * spec.kernel * spec.kernel;
+    add_convolution(module, spec.conv, macs, precision_, options_.plan, layer, in, out, epilogue);
+    return out;
+  }
+
+  void add_head(int module, const Activation& x) {
+    const Activation means = activation(second, 1, 1, x.c);
+    const auto multiplier =
+        static_cast<float>(static_cast<double>(layers_.pool_multiplier) / (static_cast<double>(x.h) * x.w));
+    add(module, "avgpool", "global_average_pool", 0, [p = precision_, x, multiplier, means](const Call&, cudaStream_t s) {
+      global_average_pool(p, x, multiplier, means, s);
+    });
+    if (measuring_) return;
+    const auto fc = std::make_shared<const sm90::Convolution>(precision_, *layers_.head, means);
+    add(module, "fc", fc->kernel_name(), std::int64_t{x.n} * x.c * architecture_.classes(),
+        [fc](const Call& call, cudaStream_t s) { fc->run(s, call.output); });
+  }
+
+  const Architecture& architecture_;
+  const Layers& layers_;
+  const PlanOptions& options_;
+  Precision precision_;
+  int n_, h_, w_;
+  bool measuring_ = true;
+  SlotName slot_ = a;  // where the current block's input lies
+  std::array<std::size_t, kSlots> bytes_{};
+  std::array<void*, kSlots> slots_{};
+  std::vector<Step> steps_;
+};
+
+}  // namespace
+
+RunPlan make_plan(const Architecture& architecture, const Layers& layers, const PlanOptions& options,
+                  const Shape& input) {
+  return Builder(architecture, layers, options, input).build();
+}
+
+}  // namespace resnet::cuda

@@ -1,0 +1,225 @@
+#include "cuda/sm90/convolution.hpp"
+
+#include "core/requantize.hpp"
+#include "cuda/check.hpp"
+#include "cuda/sm90/tensor_map.hpp"
+
+#include <array>
+
+#include <cuda_runtime.h>
+#include <fmt/format.h>
+
+namespace resnet::cuda::sm90 {
+namespace {
+
+constexpr int kMultiprocessors = 132;  // of an H100 or H200; only the choice of tiles asks
+
+CUtensorMapDataType type_of(Precision precision) {
+  return precision == Precision::int8   ? CU_TENSOR_MAP_DATA_TYPE_UINT8
+         : precision == Precision::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+                                        : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+}
+
+// Of k in a stage: 128, or 64 where a tap has no more.
+int row_bytes_of(Precision precision, int channels) {
+  return channels * element_bytes_of(precision) % 128 == 0 ? 128 : 64;
+}
+
+std::int64_t tiles(std::int64_t pixels, int channels, int tile_m, int tile_n) {
+  return (pixels + tile_m - 1) / tile_m * ((channels + tile_n - 1) / tile_n);
+}
+
+}  // namespace
+
+Choice choose(Precision precision, Plan plan, const ConvSpec& spec, std::int64_t pixels) {
+  if (plan == Plan::latency) {
+    // Stages of 64 values of k; more blocks a layer, until adding up their sums costs more than it saves.
+    const int steps = spec.kernel * spec.kernel * spec.in_channels / 64;
+    return {TileShape::m64n64_cluster, steps <= 1 ? 1 : steps <= 4 ? 2 : steps <= 20 ? 4 : 8};
+  }
+  const bool narrow = spec.out_channels <= 64 || tiles(pixels, spec.out_channels, 128, 128) < kMultiprocessors ||
+                      (precision == Precision::fp32 && spec.kernel * spec.kernel * spec.in_channels < 2048);
+  return {narrow ? TileShape::m128n64 : TileShape::m128n128, 1};
+}
+
+void Convolution::set_layer(Precision precision, const Layer& layer) {
+  w_ = encode(TileMap{.data = layer.weights.data(),
+                      .type = type_of(precision),
+                      .element_bytes = element_bytes_of(precision),
+                      .width = layer.k,
+                      .rows = layer.spec.out_channels,
+                      .planes = planes_of(precision),
+                      .box_x = kernel_->row_bytes / element_bytes_of(precision),
+                      .box_y = kernel_->tile_n});
+  params_.n = layer.spec.out_channels;
+  params_.scale = layer.scale.data();
+  params_.shift = layer.shift.data();
+  params_.steps = layer.k * element_bytes_of(precision) / kernel_->row_bytes;
+}
+
+void Convolution::set_output(Precision precision, const Activation& out, const Epilogue& epilogue) {
+  const auto map = [&](void* data) {
+    return encode(TileMap{.data = data,
+                          .type = type_of(precision),
+                          .element_bytes = element_bytes_of(precision),
+                          .width = out.c,
+                          .rows = out.pixels(),
+                          .planes = planes_of(precision),
+                          .box_x = kernel_->out_row / element_bytes_of(precision),
+                          .box_y = 64});
+  };
+  out_ = map(out.data);
+  residual_ = epilogue.residual != nullptr ? map(epilogue.residual->data) : out_;
+  const QuantizedRange range = epilogue.relu ? kUnsignedRange : kSignedRange;
+  params_.out = out.data;
+  params_.relu = epilogue.relu;
+  params_.low = range.low, params_.high = range.high;
+  params_.has_residual = epilogue.residual != nullptr;
+  if (epilogue.residual != nullptr) params_.residual = epilogue.residual->data;
+  params_.residual_scale = epilogue.residual_multiplier;
+  params_.residual_signed = epilogue.residual_signed;
+}
+
+void Convolution::set_grid() {
+  blocks_ = static_cast<unsigned>(tiles(params_.m, params_.n, kernel_->tile_m, kernel_->tile_n));
+}
+
+Convolution::Convolution(Precision precision, Plan plan, const Layer& layer, const Activation& in, const Activation& out,
+                         const Epilogue& epilogue)
+    : choice_(choose(precision, plan, layer.spec, out.pixels())),
+      kernel_(&gemm_kernel(precision, choice_.shape, row_bytes_of(precision, in.c))) {
+  const int bytes = element_bytes_of(precision), channels = kernel_->row_bytes / bytes;
+  const std::int64_t pixel = std::int64_t{in.c} * bytes;
+  x_ = encode(Im2colMap{.data = in.data,
+                        .type = type_of(precision),
+                        .element_bytes = bytes,
+                        .c = in.c,
+                        .w = in.w,
+                        .h = in.h,
+                        .n = in.n * planes_of(precision),
+                        .stride_w = pixel,
+                        .stride_h = pixel * in.w,
+                        .stride_n = pixel * in.w * in.h,
+                        .filter_h = layer.spec.kernel,
+                        .filter_w = layer.spec.kernel,
+                        .padding = layer.spec.padding,
+                        .step_h = layer.spec.stride,
+                        .step_w = layer.spec.stride,
+                        .box_c = channels,
+                        .pixels = kernel_->tile_m});
+  set_layer(precision, layer);
+  params_.m = static_cast<int>(out.pixels());
+  params_.oh = out.h, params_.ow = out.w;
+  params_.stride_h = params_.stride_w = layer.spec.stride;
+  params_.lower_h = params_.lower_w = -layer.spec.padding;
+  params_.filter_w = layer.spec.kernel;
+  params_.channel_steps = in.c / channels;
+  params_.images = in.n;
+  set_output(precision, out, epilogue);
+  set_grid();
+}
+
+void Convolution::set_stem(Precision precision, const Stem& stem, const StemInput& in) {
+  const int bytes = element_bytes_of(precision), channels = StemInput::channels(precision);
+  choice_ = {TileShape::m128n64, 1};
+  kernel_ = &gemm_kernel(precision, choice_.shape, 64);
+  const std::int64_t row = std::int64_t{in.width()} * channels * bytes;
+  // Windows of eight pixels, two pixels apart: they overlap, which the map's strides are free to say.
+  x_ = encode(Im2colMap{.data = in.data,
+                        .type = type_of(precision),
+                        .element_bytes = bytes,
+                        .c = 8 * channels,
+                        .w = in.out_w(),
+                        .h = in.rows(),
+                        .n = in.n * planes_of(precision),
+                        .stride_w = std::int64_t{2} * channels * bytes,
+                        .stride_h = row,
+                        .stride_n = row * in.rows(),
+                        .filter_h = 7,
+                        .filter_w = 1,
+                        .padding = 0,
+                        .step_h = 2,
+                        .step_w = 1,
+                        .box_c = 8 * channels,
+                        .pixels = kernel_->tile_m});
+  set_layer(precision, stem.conv);
+  params_.m = in.n * in.out_h() * in.out_w();
+  params_.oh = in.out_h(), params_.ow = in.out_w();
+  params_.stride_h = 2;
+  params_.images = in.n;
+}
+
+Convolution::Convolution(Precision precision, const Stem& stem, const StemInput& in, const Activation& out) {
+  set_stem(precision, stem, in);
+  set_output(precision, out, {.relu = true});
+  set_grid();
+}
+
+Convolution::Convolution(Precision precision, const Stem& stem, const StemInput& in, float* raw) {
+  set_stem(precision, stem, in);
+  params_.scale = stem.unit_scale.data();
+  params_.shift = stem.zero.data();
+  params_.raw = raw;
+  set_grid();
+}
+
+Convolution::Convolution(Precision precision, const Layer& layer, const Activation& in)
+    : choice_{TileShape::m64n64_cluster, 8},
+      kernel_(&gemm_kernel(precision, choice_.shape, row_bytes_of(precision, in.c))) {
+  const int bytes = element_bytes_of(precision), channels = kernel_->row_bytes / bytes;
+  const std::int64_t pixel = std::int64_t{in.c} * bytes;
+  x_ = encode(Im2colMap{.data = in.data,
+                        .type = type_of(precision),
+                        .element_bytes = bytes,
+                        .c = in.c,
+                        .w = 1,
+                        .h = 1,
+                        .n = in.n * planes_of(precision),
+                        .stride_w = pixel,
+                        .stride_h = pixel,
+                        .stride_n = pixel,
+                        .filter_h = 1,
+                        .filter_w = 1,
+                        .padding = 0,
+                        .step_h = 1,
+                        .step_w = 1,
+                        .box_c = channels,
+                        .pixels = kernel_->tile_m});
+  set_layer(precision, layer);
+  params_.m = in.n;
+  params_.channel_steps = in.c / channels;
+  params_.images = in.n;
+  set_grid();
+}
+
+void Convolution::run(cudaStream_t stream, float* raw) const {
+  GemmParams params = params_;
+  if (raw != nullptr) params.raw = raw;
+  // A kernel's attributes belong to the device, and a program may use several: they are set at every launch, which is
+  // cheap, and a plan is launched once, into its graph.
+  RESNET_CUDA_CHECK(
+      cudaFuncSetAttribute(kernel_->function, cudaFuncAttributeMaxDynamicSharedMemorySize, kernel_->shared_bytes));
+  std::array<cudaLaunchAttribute, 2> attributes{};
+  attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attributes[0].val.programmaticStreamSerializationAllowed = 1;
+  attributes[1].id = cudaLaunchAttributeClusterDimension;
+  attributes[1].val.clusterDim = {1, 1, static_cast<unsigned>(choice_.split)};
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(blocks_, 1, static_cast<unsigned>(choice_.split));
+  config.blockDim = dim3(static_cast<unsigned>(kernel_->threads));
+  config.dynamicSmemBytes = static_cast<std::size_t>(kernel_->shared_bytes);
+  config.stream = stream;
+  config.attrs = attributes.data();
+  config.numAttrs = kernel_->cluster ? 2 : 1;
+  std::array<void*, 5> arguments{const_cast<CUtensorMap*>(&x_), const_cast<CUtensorMap*>(&w_),
+                                 const_cast<CUtensorMap*>(&residual_), const_cast<CUtensorMap*>(&out_), &params};
+  RESNET_CUDA_CHECK(cudaLaunchKernelExC(&config, kernel_->function, arguments.data()));
+}
+
+std::string Convolution::kernel_name() const {
+  std::string name = fmt::format("wgmma_{}x{}", kernel_->tile_m, kernel_->tile_n);
+  if (choice_.split > 1) name += fmt::format("_split{}", choice_.split);
+  return name;
+}
+
+}  // namespace resnet::cuda::sm90

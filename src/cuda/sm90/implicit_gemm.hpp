@@ -1,0 +1,53 @@
+// What the host knows of the implicit GEMM kernels: their parameters, and the table of the tiles there are.
+#pragma once
+
+#include <cstddef>
+
+#include <resnet/precision.hpp>
+
+namespace resnet::cuda::sm90 {
+
+// The result is fp32 [m][n] at `raw` where that is not null, else a tensor in the format of the operands.
+struct GemmParams {
+  int m = 0, n = 0;                        // pixels (images · oh · ow), output channels
+  int oh = 1, ow = 1;                      // of the output
+  int stride_h = 1, stride_w = 1;          // of base pixels
+  int lower_h = 0, lower_w = 0;            // base pixel of output (0, 0): minus the padding
+  int filter_w = 1;                        // taps are numbered row by row
+  int channel_steps = 1;                   // stages a tap: input channels / channels of a stage
+  int steps = 1;                           // stages in all
+  int images = 0;                          // distance between the planes of x, in images
+  const float* scale = nullptr;            // [n, padded to kTileN]; int8: the multiplier
+  const float* shift = nullptr;            // [n, padded to kTileN]; int8: int32, added to the sum
+  bool relu = false;
+  bool has_residual = false;
+  float residual_scale = 0;                // int8: m_r
+  bool residual_signed = false;            // int8: s8, else u8
+  float low = 0, high = 0;                 // int8: range of the result
+  float* raw = nullptr;                    // the result as fp32 [m][n] instead of a tensor
+  void* out = nullptr;                     // as the maps name it; for blocks of a cluster, which write directly
+  const void* residual = nullptr;
+};
+
+enum class TileShape {
+  m128n128,
+  m128n64,
+  m64n64_cluster,  // k split over the blocks of a cluster
+};
+
+// One kernel of the table. All sizes in bytes but those of the tile.
+struct GemmKernel {
+  const void* function = nullptr;
+  int tile_m = 0, tile_n = 0;
+  int row_bytes = 0;     // of k in a stage
+  int out_row = 0;       // of the result's tile in shared memory
+  int threads = 0;       // a block
+  int shared_bytes = 0;  // a block
+  bool cluster = false;
+};
+
+// row_bytes: 128, or 64 where a tap has no more (conv1, and int8 layers of 64 channels). Throws
+// Error{internal} for one that is not in the table.
+const GemmKernel& gemm_kernel(Precision precision, TileShape shape, int row_bytes);
+
+}  // namespace resnet::cuda::sm90
