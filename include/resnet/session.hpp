@@ -79,6 +79,10 @@ class Session {
   void run(std::span<const float> input, const Shape& input_shape, std::span<float> output,
            const Trace* trace = nullptr) const;
 
+  // Milliseconds of one run on this shape by a GPU's own clock, its input and output in the GPU's memory; the
+  // input is that of the last run. Empty on a CPU. Throws as run() does.
+  std::optional<double> device_ms(const Shape& input_shape) const;
+
   Shape output_shape(const Shape& input_shape) const;
   const Architecture& architecture() const noexcept;
   const SessionOptions& options() const noexcept;  // with every default resolved

@@ -1,5 +1,6 @@
 // In place of the rest of this folder where there was no CUDA compiler.
 #include "cuda/devices.hpp"
+#include "cuda/executor.hpp"
 #include "cuda/stepwise/executor.hpp"
 
 #include <resnet/error.hpp>
@@ -11,6 +12,10 @@ const DeviceList& devices() {
       .devices = {},
       .problem = "this build has no CUDA: it was made without nvcc, or with -DRESNET_CUDA=OFF"};
   return none;
+}
+
+std::unique_ptr<Executable> compile(const Model&, const CompileOptions&) {
+  throw Error(ErrorCode::device_unavailable, devices().problem);
 }
 
 std::unique_ptr<Executable> stepwise::compile(const Model&, const CompileOptions&) {

@@ -1,12 +1,12 @@
-// Ways into and out of a network that begins or ends between two modules: fp32 NCHW ↔ activations, and the stem's bn1 and
-// ReLU as modules of their own.
+// Ways into and out of a network that begins or ends between two modules: fp32 NCHW ↔ activations, and the
+// stem's bn1 and ReLU as modules of their own.
 //
 //   enter: out[n][y][x][c] = in[n][c][y][x]        int8: clamp(rne(in / scale)) to 0…255
 //   leave: out[n][c][y][x] = in[n][y][x][c]        int8: in · scale
 //
-// A thread owns one element of what is written, so that writes are coalesced; these kernels run once at an end of a
-// session that does not own the whole network, never inside it. Bound: memory.
-// Test: ctest -R cuda.cut
+// A thread owns one element of what is written, so that writes are coalesced; these kernels run once at an
+// end of a session that does not own the whole network, never inside it. Bound: memory. Test: ctest -R
+// cuda.cut
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/pointwise.hpp"
@@ -15,8 +15,8 @@ namespace resnet::cuda {
 namespace {
 
 template <class Format>
-__global__ void enter_kernel(const float* __restrict__ input, std::size_t elements, int c, int pixels, float scale,
-                             typename Format::Element* __restrict__ out) {
+__global__ void enter_kernel(const float* __restrict__ input, std::size_t elements, int c, int pixels,
+                             float scale, typename Format::Element* __restrict__ out) {
   wait_for_prerequisites();
   launch_dependents();
   const std::size_t i = blockIdx.x * static_cast<std::size_t>(kThreads) + threadIdx.x;
@@ -31,8 +31,8 @@ __global__ void enter_kernel(const float* __restrict__ input, std::size_t elemen
 }
 
 template <class Format>
-__global__ void leave_kernel(const typename Format::Element* __restrict__ in, std::size_t elements, int c, int pixels,
-                             float scale, float* __restrict__ output) {
+__global__ void leave_kernel(const typename Format::Element* __restrict__ in, std::size_t elements, int c,
+                             int pixels, float scale, float* __restrict__ output) {
   wait_for_prerequisites();
   launch_dependents();
   const std::size_t i = blockIdx.x * static_cast<std::size_t>(kThreads) + threadIdx.x;
@@ -42,8 +42,8 @@ __global__ void leave_kernel(const typename Format::Element* __restrict__ in, st
   output[i] = sizeof(typename Format::Element) == 1 ? __fmul_rn(v, scale) : v;
 }
 
-__global__ void stem_tail_kernel(const float* __restrict__ input, std::size_t elements, int c, int pixels, StemTail tail,
-                                 float* __restrict__ output) {
+__global__ void stem_tail_kernel(const float* __restrict__ input, std::size_t elements, int c, int pixels,
+                                 StemTail tail, float* __restrict__ output) {
   wait_for_prerequisites();
   launch_dependents();
   const std::size_t i = blockIdx.x * static_cast<std::size_t>(kThreads) + threadIdx.x;
@@ -72,8 +72,10 @@ void leave(Precision precision, const Activation& in, float scale, float* output
   });
 }
 
-void stem_tail(const float* input, int n, int c, int pixels, const StemTail& tail, float* output, cudaStream_t stream) {
-  const std::size_t elements = static_cast<std::size_t>(n) * static_cast<std::size_t>(c) * static_cast<std::size_t>(pixels);
+void stem_tail(const float* input, int n, int c, int pixels, const StemTail& tail, float* output,
+               cudaStream_t stream) {
+  const std::size_t elements =
+      static_cast<std::size_t>(n) * static_cast<std::size_t>(c) * static_cast<std::size_t>(pixels);
   launch(stem_tail_kernel, elements, stream, input, elements, c, pixels, tail, output);
 }
 

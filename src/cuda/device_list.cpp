@@ -1,6 +1,7 @@
 // What is the same in a build with CUDA and in one without.
 #include "cuda/devices.hpp"
 
+#include <algorithm>
 #include <vector>
 
 #include <fmt/format.h>
@@ -19,6 +20,11 @@ std::string describe(const DeviceList& list) {
                                 gib, d.problem.empty() ? "" : "; ", d.problem));
   }
   return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+bool has_hopper(const DeviceList& list) {
+  return std::any_of(list.devices.begin(), list.devices.end(),
+                     [](const Device& d) { return d.problem.empty() && d.major == 9 && d.minor == 0; });
 }
 
 const Device& require_device(const DeviceList& list, int index) {

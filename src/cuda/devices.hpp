@@ -26,6 +26,9 @@ const DeviceList& devices();
 // "cuda:0 NVIDIA H200 (sm_90, 139.8 GiB)", comma-separated; or the problem.
 std::string describe(const DeviceList& list);
 
+// Whether the backend `cuda` has kernels for one of them: it is written for Hopper (sm_90) alone.
+bool has_hopper(const DeviceList& list);
+
 // The device of this index. Throws Error{device_unavailable} that says why it cannot be used, or which ones
 // there are.
 const Device& require_device(const DeviceList& list, int index);

@@ -1,5 +1,5 @@
-// From a run-time precision to the format that a kernel is compiled for, and the launch of kernels whose threads own one
-// item each.
+// From a run-time precision to the format that a kernel is compiled for, and the launch of kernels whose
+// threads own one item each.
 #pragma once
 
 #include "cuda/check.hpp"
@@ -28,8 +28,8 @@ void with_format(Precision precision, F&& f) {
 
 constexpr int kThreads = 256;  // a block
 
-// Programmatic dependent launch (PTX griddepcontrol): a kernel may be set up while the one before it runs. Each waits for
-// what the one before wrote; nothing that a kernel writes is read or written before that.
+// Programmatic dependent launch (PTX griddepcontrol): a kernel may be set up while the one before it runs.
+// Each waits for what the one before wrote; nothing that a kernel writes is read or written before that.
 __device__ __forceinline__ void wait_for_prerequisites() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.wait;" ::: "memory");

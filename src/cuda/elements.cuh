@@ -1,5 +1,5 @@
-// The number formats of activations on the device. A tensor is NHWC; fp32 is two planes of fp16, one tensor after the
-// other, whose sum is the value.
+// The number formats of activations on the device. A tensor is NHWC; fp32 is two planes of fp16, one tensor
+// after the other, whose sum is the value.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@ namespace resnet::cuda {
 
 struct Half {
   using Element = __half;
+  using Two = __half2;
   using Sum = float;
   static constexpr int kPlanes = 1;
   static __device__ __forceinline__ float widen(__half x) { return __half2float(x); }
@@ -20,6 +21,7 @@ struct Half {
 
 struct BFloat {
   using Element = __nv_bfloat16;
+  using Two = __nv_bfloat162;
   using Sum = float;
   static constexpr int kPlanes = 1;
   static __device__ __forceinline__ float widen(__nv_bfloat16 x) { return __bfloat162float(x); }
@@ -42,7 +44,8 @@ struct alignas(sizeof(Element) * kCount) Pack {
   Element e[kCount];
 };
 
-// fp32 as hi + lo. hi is computed from the sum of the two, so that splitting what a cut carries gives the same pair.
+// fp32 as hi + lo. hi is computed from the sum of the two, so that splitting what a cut carries gives the
+// same pair.
 __device__ __forceinline__ void split(float x, __half& hi, __half& lo) {
   const __half first = __float2half_rn(x);
   const float sum = __half2float(first) + __half2float(__float2half_rn(x - __half2float(first)));
@@ -52,7 +55,8 @@ __device__ __forceinline__ void split(float x, __half& hi, __half& lo) {
 
 // Element i of a tensor whose planes are `plane` elements apart, as fp32 (int8: as its step, u8).
 template <class Format>
-__device__ __forceinline__ float load_value(const typename Format::Element* tensor, std::size_t i, std::size_t plane) {
+__device__ __forceinline__ float load_value(const typename Format::Element* tensor, std::size_t i,
+                                            std::size_t plane) {
   if constexpr (sizeof(typename Format::Element) == 1) {
     return static_cast<float>(tensor[i]);
   } else if constexpr (Format::kPlanes == 2) {
@@ -64,7 +68,8 @@ __device__ __forceinline__ float load_value(const typename Format::Element* tens
 
 // Floating-point formats.
 template <class Format>
-__device__ __forceinline__ void store_value(float x, typename Format::Element* tensor, std::size_t i, std::size_t plane) {
+__device__ __forceinline__ void store_value(float x, typename Format::Element* tensor, std::size_t i,
+                                            std::size_t plane) {
   if constexpr (Format::kPlanes == 2) {
     split(x, tensor[i], tensor[plane + i]);
   } else {
@@ -75,6 +80,41 @@ __device__ __forceinline__ void store_value(float x, typename Format::Element* t
 // clamp(rne(x)) to 0…255, as core/requantize.hpp has it: NaN becomes 0.
 __device__ __forceinline__ std::uint8_t round_to_u8(float x) {
   return static_cast<std::uint8_t>(__float2int_rn(fminf(fmaxf(x, 0.0f), 255.0f)));
+}
+
+// int8: the 8-bit pixel behind a normalised value (docs/int8.md, rule 2).
+__device__ __forceinline__ std::uint8_t pixel_of(float x, float mean, float std) {
+  return round_to_u8(__fmul_rn(__fadd_rn(__fmul_rn(x, std), mean), 255.0f));
+}
+
+// The greatest of kCount neighbouring channels' values and those before; NaN wins. Pairs of fp32 are compared
+// by their sums, and the greater pair is kept as it is.
+template <class Format, int kCount>
+__device__ __forceinline__ void keep_greatest(
+    Pack<typename Format::Element, kCount> (&best)[Format::kPlanes],
+    const Pack<typename Format::Element, kCount> (&here)[Format::kPlanes]) {
+  if constexpr (Format::kPlanes == 2) {
+#pragma unroll
+    for (int e = 0; e < kCount; ++e) {
+      const float kept = Format::widen(best[0].e[e]) + Format::widen(best[1].e[e]);
+      const float v = Format::widen(here[0].e[e]) + Format::widen(here[1].e[e]);
+      if (v <= kept) continue;
+      best[0].e[e] = here[0].e[e], best[1].e[e] = here[1].e[e];
+    }
+  } else if constexpr (sizeof(typename Format::Element) == 1) {
+#pragma unroll
+    for (int e = 0; e < kCount; e += 4) {
+      auto* kept = reinterpret_cast<unsigned*>(&best[0].e[e]);
+      *kept = __vmaxu4(*kept, *reinterpret_cast<const unsigned*>(&here[0].e[e]));
+    }
+  } else {
+    using Two = typename Format::Two;
+#pragma unroll
+    for (int e = 0; e < kCount; e += 2) {
+      auto* kept = reinterpret_cast<Two*>(&best[0].e[e]);
+      *kept = __hmax2_nan(*kept, *reinterpret_cast<const Two*>(&here[0].e[e]));
+    }
+  }
 }
 
 }  // namespace resnet::cuda

@@ -1,6 +1,7 @@
 #include "cuda/executor.hpp"
 
 #include "cuda/check.hpp"
+#include "cuda/devices.hpp"
 #include "cuda/graph.hpp"
 #include "cuda/layers.hpp"
 #include "cuda/plan.hpp"
@@ -12,6 +13,9 @@
 #include <vector>
 
 #include <cuda_runtime.h>
+#include <fmt/format.h>
+
+#include <resnet/error.hpp>
 
 namespace resnet::cuda {
 namespace {
@@ -49,8 +53,9 @@ class CudaExecutable final : public Executable {
   std::unique_ptr<Workspace> make_workspace(const Shape& input_shape) const override {
     const DeviceScope scope(options_.device);
     const Shape output = architecture_.output_shape_from(options_.begin, options_.end - 1, input_shape);
-    return std::make_unique<CudaWorkspace>(make_plan(architecture_, layers_, plan_options(nullptr), input_shape),
-                                           count_of(input_shape), count_of(output));
+    return std::make_unique<CudaWorkspace>(
+        make_plan(architecture_, layers_, plan_options(nullptr), input_shape), count_of(input_shape),
+        count_of(output));
   }
 
   void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
@@ -134,6 +139,14 @@ class CudaExecutable final : public Executable {
 }  // namespace
 
 std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options) {
+  const Device& device = require_device(devices(), options.device);
+  if (device.major != 9 || device.minor != 0) {
+    throw Error(
+        ErrorCode::device_unavailable,
+        fmt::format("backend cuda is written for Hopper (sm_90), and cuda:{} is {} (sm_{}{}): give --device "
+                    "cpu, or --backend cuda_stepwise",
+                    device.index, device.name, device.major, device.minor));
+  }
   return std::make_unique<CudaExecutable>(model, options);
 }
 

@@ -2,10 +2,10 @@
 //
 //   y[n][c] = mean over h, w of x[n][h][w][c]      int8: clamp(rne(f32(Σ x) ⊗ m_p)), docs/int8.md, rule 7
 //
-// A warp owns 32 neighbouring channels of an image, a lane one of them, so that reads are coalesced; a block has 8 warps,
-// each with every eighth pixel, whose sums are added in order: the same bits for every batch. Bound at batch 1: the
-// latency of pixels / 8 dependent additions; for large batches memory.
-// Test: ctest -R cuda.global_average_pool; time: resnet bench --device cuda --layers
+// A warp owns 32 neighbouring channels of an image, a lane one of them, so that reads are coalesced; a block
+// has 8 warps, each with every eighth pixel, whose sums are added in order: the same bits for every batch.
+// Bound at batch 1: the latency of pixels / 8 dependent additions; for large batches memory. Test: ctest -R
+// cuda.global_average_pool; time: resnet bench --device cuda --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/pointwise.hpp"
@@ -16,8 +16,9 @@ namespace {
 constexpr int kLanes = 32, kWarps = kThreads / kLanes;
 
 template <class Format>
-__global__ void global_average_pool_kernel(const typename Format::Element* __restrict__ in, int n, int pixels, int c,
-                                           float multiplier, typename Format::Element* __restrict__ out) {
+__global__ void global_average_pool_kernel(const typename Format::Element* __restrict__ in, int n, int pixels,
+                                           int c, float multiplier,
+                                           typename Format::Element* __restrict__ out) {
   __shared__ float sums[kWarps][kLanes];
   wait_for_prerequisites();
   launch_dependents();
@@ -27,7 +28,8 @@ __global__ void global_average_pool_kernel(const typename Format::Element* __res
   const std::size_t plane = static_cast<std::size_t>(n) * pixels * c;
   float sum = 0;  // int8: whole numbers below 2^24, exact
 #pragma unroll 8
-  for (int p = warp; p < pixels; p += kWarps) sum += load_value<Format>(in, (image * pixels + p) * c + channel, plane);
+  for (int p = warp; p < pixels; p += kWarps)
+    sum += load_value<Format>(in, (image * pixels + p) * c + channel, plane);
   sums[warp][lane] = sum;
   __syncthreads();
   if (warp != 0) return;

@@ -66,6 +66,24 @@ class Packer {
     return pack(spec, {1, spec.in_channels}, affine);
   }
 
+  // [planes][channels][7 · 4 units of 16 bytes] → [planes][7 · 4 units][channels].
+  static DeviceBuffer<std::byte> windows(const Layer& conv, int planes, int element_bytes) {
+    constexpr std::size_t kUnit = 16;
+    const auto channels = static_cast<std::size_t>(conv.spec.out_channels);
+    const std::size_t units = static_cast<std::size_t>(conv.k * element_bytes) / kUnit;
+    std::vector<std::byte> rows(conv.weights.size()), turned(rows.size());
+    copy_bytes(rows.data(), conv.weights.data(), rows.size(), nullptr);
+    for (std::size_t p = 0; p < static_cast<std::size_t>(planes); ++p) {
+      for (std::size_t o = 0; o < channels; ++o) {
+        for (std::size_t u = 0; u < units; ++u) {
+          std::memcpy(&turned[((p * units + u) * channels + o) * kUnit],
+                      &rows[((p * channels + o) * units + u) * kUnit], kUnit);
+        }
+      }
+    }
+    return upload(std::span<const std::byte>(turned));
+  }
+
   Stem stem(const ConvSpec& spec) const {
     constexpr int kWindow = 8;
     const RowOrder order{kWindow, StemInput::channels(precision_)};
@@ -73,11 +91,13 @@ class Packer {
     if (precision_ == Precision::int8) {
       stem.pixels = pixels();
       stem.conv = pack_int8(spec, order, &stem.pixels);
+      stem.windows = windows(stem.conv, 1, 1);
       return stem;
     }
     const Affine bn = batch_norm(spec.bn);
     std::vector<float> units;
     stem.conv = pack_float(spec, order, bn, &units);
+    stem.windows = windows(stem.conv, planes_of(precision_), element_bytes_of(precision_));
     stem.zero = upload_channels(std::vector<float>(units.size()));
     stem.unit_scale = upload_channels(std::move(units));
     stem.bn_scale = upload_channels({bn.scale.begin(), bn.scale.end()});
@@ -87,16 +107,19 @@ class Packer {
 
  private:
   Layer pack(const ConvSpec& spec, RowOrder order, const Affine& affine) const {
-    return precision_ == Precision::int8 ? pack_int8(spec, order, nullptr) : pack_float(spec, order, affine, nullptr);
+    return precision_ == Precision::int8 ? pack_int8(spec, order, nullptr)
+                                         : pack_float(spec, order, affine, nullptr);
   }
 
   Affine batch_norm(const std::string& name) const {
     Affine bn;
     if (precision_ == Precision::int8) return bn;
     const auto gamma = model_.tensor(name + ".weight").f32(), beta = model_.tensor(name + ".bias").f32();
-    const auto mean = model_.tensor(name + ".running_mean").f32(), var = model_.tensor(name + ".running_var").f32();
+    const auto mean = model_.tensor(name + ".running_mean").f32(),
+               var = model_.tensor(name + ".running_var").f32();
     for (std::size_t c = 0; c < gamma.size(); ++c) {
-      const double scale = static_cast<double>(gamma[c]) / std::sqrt(static_cast<double>(var[c]) + kBatchNormEps);
+      const double scale =
+          static_cast<double>(gamma[c]) / std::sqrt(static_cast<double>(var[c]) + kBatchNormEps);
       bn.scale.push_back(scale);
       bn.shift.push_back(static_cast<double>(beta[c]) - static_cast<double>(mean[c]) * scale);
     }
@@ -114,9 +137,12 @@ class Packer {
     }
   }
 
-  static std::size_t row_elements(const ConvSpec& spec, RowOrder order) { return order.at(spec.kernel, 0, 0); }
+  static std::size_t row_elements(const ConvSpec& spec, RowOrder order) {
+    return order.at(spec.kernel, 0, 0);
+  }
 
-  Layer pack_float(const ConvSpec& spec, RowOrder order, const Affine& affine, std::vector<float>* units) const {
+  Layer pack_float(const ConvSpec& spec, RowOrder order, const Affine& affine,
+                   std::vector<float>* units) const {
     const Tensor& weight = model_.tensor(spec.conv + ".weight");
     const float* oihw = weight.f32().data();
     const std::size_t k = row_elements(spec, order), rows = static_cast<std::size_t>(spec.out_channels);
@@ -127,8 +153,8 @@ class Packer {
       float largest = 0;
       each_weight(spec, order, oihw, static_cast<int>(o),
                   [&](std::size_t, int, float w) { largest = std::max(largest, std::fabs(w)); });
-      // The largest weight comes to lie between 2^13 and 2^14: fp16 ends at 2^16, and both halves of a split weight keep
-      // all their bits down to 2^-17 of it.
+      // The largest weight comes to lie between 2^13 and 2^14: fp16 ends at 2^16, and both halves of a split
+      // weight keep all their bits down to 2^-17 of it.
       int exponent = 0;
       if (largest > 0 && std::isfinite(largest)) std::frexp(largest, &exponent);
       const float power = precision_ == Precision::bf16 ? 1.0f : std::ldexp(1.0f, 14 - exponent);
@@ -186,7 +212,8 @@ class Packer {
     PixelRule rule{};
     for (std::size_t c = 0; c < 3; ++c) {
       rule.mean[c] = model_.preprocess.mean[c], rule.std[c] = model_.preprocess.std[c];
-      rule.centre[c] = static_cast<std::uint8_t>(std::nearbyint(255.0 * static_cast<double>(model_.preprocess.mean[c])));
+      rule.centre[c] =
+          static_cast<std::uint8_t>(std::nearbyint(255.0 * static_cast<double>(model_.preprocess.mean[c])));
     }
     return rule;
   }
@@ -203,7 +230,8 @@ class Packer {
   Precision precision_;
 };
 
-// int8: the scale of what leaves a module, which is that of its path's last convolution, the stem's for the max pool.
+// int8: the scale of what leaves a module, which is that of its path's last convolution, the stem's for the
+// max pool.
 float output_scale(const Model& model, int module) {
   const Module& m = model.architecture.modules()[static_cast<std::size_t>(module)];
   const auto specs = model.architecture.convolutions(module <= kMaxPool ? 0 : module);

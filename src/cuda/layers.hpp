@@ -12,9 +12,9 @@
 
 namespace resnet::cuda {
 
-// A convolution or the fully connected layer, as the right operand of a matrix product: a row of k an output channel,
-// (tap, input channel) in ascending order; in fp32 two planes of fp16. Floating-point weights are multiplied by a power of
-// two a channel, so that they use fp16's range; `scale` takes it back.
+// A convolution or the fully connected layer, as the right operand of a matrix product: a row of k an output
+// channel, (tap, input channel) in ascending order; in fp32 two planes of fp16. Floating-point weights are
+// multiplied by a power of two a channel, so that they use fp16's range; `scale` takes it back.
 struct Layer {
   ConvSpec spec;
   int k = 0;  // elements of a row
@@ -33,6 +33,9 @@ struct Block {
 // conv1 reads windows of eight pixels, a row of the filter at a time (StemInput).
 struct Stem {
   Layer conv;
+  // The same weights for the kernel that is fused with maxpool, in the tensor core's own order:
+  // [planes][7 rows][4 units][64 channels][16 bytes of k].
+  DeviceBuffer<std::byte> windows;
   DeviceBuffer<float> unit_scale, zero;    // conv1 alone: what takes the power of two back
   DeviceBuffer<float> bn_scale, bn_shift;  // bn1 alone
   PixelRule pixels{};                      // int8
@@ -46,7 +49,8 @@ struct Layers {
   float input_scale = 1;      // int8: of a step of what comes in at a cut
 };
 
-// Those of modules [begin, end) on the current device. `precision` fp32, fp16, bf16, or int8 for a quantised model.
+// Those of modules [begin, end) on the current device. `precision` fp32, fp16, bf16, or int8 for a quantised
+// model.
 Layers pack_layers(const Model& model, int begin, int end, Precision precision);
 
 }  // namespace resnet::cuda

@@ -1,10 +1,10 @@
-// Max pooling, 3 × 3, stride 2, padding 1 (which never wins: every window holds a pixel, and all are compared with one).
+// Max pooling, 3 × 3, stride 2, padding 1 (which never wins: every window holds a pixel, and all are compared
+// with one).
 //
 //   y[n][oh][ow][c] = max over kh, kw of x[n][2·oh − 1 + kh][2·ow − 1 + kw][c]
 //
-// A thread owns eight neighbouring channels of one output pixel: nine reads of 16 bytes (int8: 8), coalesced over
-// channels; two thirds of them come from L1 or L2. Bound: memory, the input once and the output once.
-// fp32: pairs are compared by their sums, and the greater pair is kept as it is.
+// A thread owns eight neighbouring channels of one output pixel: nine reads of 16 bytes (int8: 8), coalesced
+// over channels; two thirds of them come from L1 or L2. Bound: memory, the input once and the output once.
 // Test: ctest -R cuda.max_pool; time: resnet bench --device cuda --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
@@ -16,10 +16,9 @@ namespace {
 constexpr int kChannels = 8;
 
 template <class Format>
-__global__ void max_pool_kernel(const typename Format::Element* __restrict__ in, int n, int h, int w, int c, int oh, int ow,
-                                typename Format::Element* __restrict__ out) {
-  using Element = typename Format::Element;
-  using Group = Pack<Element, kChannels>;
+__global__ void max_pool_kernel(const typename Format::Element* __restrict__ in, int n, int h, int w, int c,
+                                int oh, int ow, typename Format::Element* __restrict__ out) {
+  using Group = Pack<typename Format::Element, kChannels>;
   wait_for_prerequisites();
   launch_dependents();
   const int groups = c / kChannels;
@@ -28,32 +27,23 @@ __global__ void max_pool_kernel(const typename Format::Element* __restrict__ in,
   const std::size_t i = blockIdx.x * static_cast<std::size_t>(kThreads) + threadIdx.x;
   if (i >= out_plane) return;
   const int group = static_cast<int>(i % groups);
-  const int x0 = static_cast<int>(i / groups % ow) * 2 - 1, y0 = static_cast<int>(i / groups / ow % oh) * 2 - 1;
+  const int x0 = static_cast<int>(i / groups % ow) * 2 - 1,
+            y0 = static_cast<int>(i / groups / ow % oh) * 2 - 1;
   const std::size_t image = i / groups / ow / oh;
   Group best[Format::kPlanes];
-  float value[kChannels];
-  bool first = true;
+  // A window's centre is always a pixel of the picture.
+  const std::size_t centre = ((image * h + y0 + 1) * w + x0 + 1) * groups + group;
+#pragma unroll
+  for (int p = 0; p < Format::kPlanes; ++p)
+    best[p] = reinterpret_cast<const Group*>(in)[p * in_plane + centre];
   for (int y = max(y0, 0); y < min(y0 + 3, h); ++y) {
     for (int x = max(x0, 0); x < min(x0 + 3, w); ++x) {
       const std::size_t at = ((image * h + y) * w + x) * groups + group;
       Group here[Format::kPlanes];
 #pragma unroll
-      for (int p = 0; p < Format::kPlanes; ++p) here[p] = reinterpret_cast<const Group*>(in)[p * in_plane + at];
-#pragma unroll
-      for (int e = 0; e < kChannels; ++e) {
-        float v;
-        if constexpr (sizeof(Element) == 1) {
-          v = static_cast<float>(here[0].e[e]);
-        } else {
-          v = Format::widen(here[0].e[e]);
-          if constexpr (Format::kPlanes == 2) v += Format::widen(here[1].e[e]);
-        }
-        if (!first && v <= value[e]) continue;
-        value[e] = v;
-#pragma unroll
-        for (int p = 0; p < Format::kPlanes; ++p) best[p].e[e] = here[p].e[e];
-      }
-      first = false;
+      for (int p = 0; p < Format::kPlanes; ++p)
+        here[p] = reinterpret_cast<const Group*>(in)[p * in_plane + at];
+      keep_greatest<Format, kChannels>(best, here);
     }
   }
 #pragma unroll

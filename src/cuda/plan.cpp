@@ -1,6 +1,7 @@
 #include "cuda/plan.hpp"
 
 #include "cuda/sm90/convolution.hpp"
+#include "cuda/sm90/stem_pool.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -17,7 +18,8 @@ int halved(int side) {
 
 class Builder {
  public:
-  Builder(const Architecture& architecture, const Layers& layers, const PlanOptions& options, const Shape& input)
+  Builder(const Architecture& architecture, const Layers& layers, const PlanOptions& options,
+          const Shape& input)
       : architecture_(architecture),
         layers_(layers),
         options_(options),
@@ -42,8 +44,8 @@ class Builder {
   }
 
  private:
-  // a, b, c hold activations that go from block to block; `inner` what lives within a block, and the stem's input;
-  // `second` a bottleneck's second, the shortcut's output, and the head's means.
+  // a, b, c hold activations that go from block to block; `inner` what lives within a block, and the stem's
+  // input; `second` a bottleneck's second, the shortcut's output, and the head's means.
   enum SlotName { a, b, c, inner, second, kSlots };
 
   void* reserve(SlotName slot, std::size_t bytes) {
@@ -59,11 +61,13 @@ class Builder {
 
   template <class Launch>
   void add(int module, std::string layer, std::string kernel, std::int64_t macs, Launch&& launch) {
-    if (!measuring_) steps_.push_back({module, std::move(layer), std::move(kernel), macs, std::forward<Launch>(launch)});
+    if (!measuring_)
+      steps_.push_back({module, std::move(layer), std::move(kernel), macs, std::forward<Launch>(launch)});
   }
 
   template <class... Arguments>
-  void add_convolution(int module, const std::string& layer, std::int64_t macs, const Arguments&... arguments) {
+  void add_convolution(int module, const std::string& layer, std::int64_t macs,
+                       const Arguments&... arguments) {
     if (measuring_) return;
     // Shared, because a std::function has to be copyable.
     const auto convolution = std::make_shared<const sm90::Convolution>(arguments...);
@@ -73,10 +77,20 @@ class Builder {
 
   void add_module_output(int module, const Activation& x, float scale) {
     if (options_.module_output == nullptr) return;
-    add(module, "", "leave", 0, [p = precision_, x, scale, to = options_.module_output](const Call&, cudaStream_t s) {
-      leave(p, x, scale, to, s);
-    });
+    add(module, "", "leave", 0,
+        [p = precision_, x, scale, to = options_.module_output](const Call&, cudaStream_t s) {
+          leave(p, x, scale, to, s);
+        });
   }
+
+  // The end of the range: always false, for nothing follows.
+  bool add_output(int module, const Activation& x, float scale) {
+    add(module, "output", "leave", 0,
+        [p = precision_, x, scale](const Call& call, cudaStream_t s) { leave(p, x, scale, call.output, s); });
+    return false;
+  }
+
+  float stem_scale() const { return precision_ == Precision::int8 ? layers_.stem->conv.output_scale : 1.0f; }
 
   void add_all() {
     int module = options_.begin;
@@ -101,15 +115,22 @@ class Builder {
       scale = layers_.blocks[static_cast<std::size_t>(module)].path.back().output_scale;
       add_module_output(module, x, scale);
     }
-    add(options_.end - 1, "output", "leave", 0,
-        [p = precision_, x, scale](const Call& call, cudaStream_t s) { leave(p, x, scale, call.output, s); });
+    add_output(options_.end - 1, x, scale);
   }
 
-  // conv1, bn1, relu and maxpool, or the part of them that the range has. False where the range ends within; else x is
-  // what leaves maxpool.
+  // conv1, bn1, relu and maxpool, or the part of them that the range has. False where the range ends within;
+  // else x is what leaves maxpool.
   bool add_stem(Activation& x) {
     const int begin = options_.begin, end = options_.end, channels = architecture_.modules()[0].out_channels;
     const bool watched = options_.module_output != nullptr;
+    if (begin == 0 && end > kMaxPool && !watched && sm90::stem_pool_fits(precision_, w_)) {
+      x = activation(a, halved(halved(h_)), halved(halved(w_)), channels);
+      add(kMaxPool, "stem", "wgmma_stem_pool", n_ * architecture_.macs(0, h_, w_),
+          [p = precision_, stem = &*layers_.stem, h = h_, w = w_, x](const Call& call, cudaStream_t s) {
+            sm90::stem_pool(p, *stem, call.input, h, w, x, s);
+          });
+      return end > kMaxPool + 1 || add_output(kMaxPool, x, stem_scale());
+    }
     // Sides of conv1's output: where the range begins later, that is its input.
     const int h = begin == 0 ? halved(h_) : h_, w = begin == 0 ? halved(w_) : w_;
     const Activation conv = activation(b, h, w, channels);
@@ -126,27 +147,22 @@ class Builder {
         auto* raw = static_cast<float*>(reserve(second, conv.elements() * sizeof(float)));
         add_convolution(0, "conv1", macs, precision_, *layers_.stem, input, raw);
       } else {
-        add_convolution(watched ? kRelu : kMaxPool, watched ? "conv1" : "stem", macs, precision_, *layers_.stem, input,
-                        conv);
+        add_convolution(watched ? kRelu : kMaxPool, watched ? "conv1" : "stem", macs, precision_,
+                        *layers_.stem, input, conv);
         if (watched) add_module_output(kRelu, conv, layers_.stem->conv.output_scale);
       }
     }
     if (alone) add_stem_modules(conv);
     if (end <= kMaxPool) return false;
     x = activation(a, halved(h), halved(w), channels);
-    add(kMaxPool, "maxpool", "max_pool", 0, [p = precision_, conv, x](const Call&, cudaStream_t s) {
-      max_pool(p, conv, x, s);
-    });
-    const float scale = precision_ == Precision::int8 ? layers_.stem->conv.output_scale : 1.0f;
-    add_module_output(kMaxPool, x, scale);
-    if (end > kMaxPool + 1) return true;
-    add(kMaxPool, "output", "leave", 0,
-        [p = precision_, x, scale](const Call& call, cudaStream_t s) { leave(p, x, scale, call.output, s); });
-    return false;
+    add(kMaxPool, "maxpool", "max_pool", 0,
+        [p = precision_, conv, x](const Call&, cudaStream_t s) { max_pool(p, conv, x, s); });
+    add_module_output(kMaxPool, x, stem_scale());
+    return end > kMaxPool + 1 || add_output(kMaxPool, x, stem_scale());
   }
 
-  // The stem's modules up to relu one by one in fp32, with the bits of the fused ones, and into `conv` where the pool
-  // follows.
+  // The stem's modules up to relu one by one in fp32, with the bits of the fused ones, and into `conv` where
+  // the pool follows.
   void add_stem_modules(const Activation& conv) {
     const int begin = options_.begin, end = options_.end;
     const auto* raw = static_cast<const float*>(reserve(second, conv.elements() * sizeof(float)));
@@ -154,10 +170,11 @@ class Builder {
     const float* scale = layers_.stem ? layers_.stem->bn_scale.data() : nullptr;
     const float* shift = layers_.stem ? layers_.stem->bn_shift.data() : nullptr;
     const auto add_tail = [&](int module, const char* name, bool bn, bool relu, float* to) {
-      const StemTail tail{.scale = scale, .shift = shift, .bn = bn, .relu = relu, .channels_last = begin == 0};
+      const StemTail tail{
+          .scale = scale, .shift = shift, .bn = bn, .relu = relu, .channels_last = begin == 0};
       add(module, name, "stem_tail", 0, [=](const Call& call, cudaStream_t s) {
-        stem_tail(begin == 0 ? raw : call.input, conv.n, conv.c, conv.h * conv.w, tail, to != nullptr ? to : call.output,
-                  s);
+        stem_tail(begin == 0 ? raw : call.input, conv.n, conv.c, conv.h * conv.w, tail,
+                  to != nullptr ? to : call.output, s);
       });
     };
     if (options_.module_output != nullptr) {
@@ -172,9 +189,10 @@ class Builder {
     }
     if (bn || relu || begin == 0) add_tail(kRelu, name, bn, relu, plain);
     const bool direct = !(bn || relu || begin == 0);
-    add(kMaxPool, "input", "enter", 0, [p = precision_, conv, plain, direct](const Call& call, cudaStream_t s) {
-      enter(p, direct ? call.input : plain, 1.0f, conv, s);
-    });
+    add(kMaxPool, "input", "enter", 0,
+        [p = precision_, conv, plain, direct](const Call& call, cudaStream_t s) {
+          enter(p, direct ? call.input : plain, 1.0f, conv, s);
+        });
   }
 
   Activation add_block(int module, const Activation& x) {
@@ -201,7 +219,8 @@ class Builder {
     const auto side = [&](int of) { return (of + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
     const Activation out = activation(to, side(in.h), side(in.w), spec.out_channels);
     const std::int64_t macs = out.pixels() * spec.out_channels * spec.in_channels * spec.kernel * spec.kernel;
-    add_convolution(module, spec.conv, macs, precision_, options_.plan, layer, in, out, epilogue);
+    const sm90::Choice choice = sm90::choose(precision_, options_.plan, spec, out.pixels());
+    add_convolution(module, spec.conv, macs, precision_, choice, layer, in, out, epilogue);
     return out;
   }
 
@@ -209,9 +228,10 @@ class Builder {
     const Activation means = activation(second, 1, 1, x.c);
     const auto multiplier =
         static_cast<float>(static_cast<double>(layers_.pool_multiplier) / (static_cast<double>(x.h) * x.w));
-    add(module, "avgpool", "global_average_pool", 0, [p = precision_, x, multiplier, means](const Call&, cudaStream_t s) {
-      global_average_pool(p, x, multiplier, means, s);
-    });
+    add(module, "avgpool", "global_average_pool", 0,
+        [p = precision_, x, multiplier, means](const Call&, cudaStream_t s) {
+          global_average_pool(p, x, multiplier, means, s);
+        });
     if (measuring_) return;
     const auto fc = std::make_shared<const sm90::Convolution>(precision_, *layers_.head, means);
     add(module, "fc", fc->kernel_name(), std::int64_t{x.n} * x.c * architecture_.classes(),

@@ -1,7 +1,8 @@
-// A run's plan for one input shape: the kernels in order, and where in the device's memory each activation lies.
+// A run's plan for one input shape: the kernels in order, and where in the device's memory each activation
+// lies.
 //
-// Block inputs and outputs rotate through three slots (a slot is free again once nothing later reads it), so that memory
-// does not grow with depth.
+// Block inputs and outputs rotate through three slots (a slot is free again once nothing later reads it), so
+// that memory does not grow with depth.
 #pragma once
 
 #include "cuda/layers.hpp"

@@ -1,5 +1,5 @@
-// What a network needs besides convolutions, and the ways into and out of it. Each launches on `stream`, checks its launch
-// and allocates nothing. NCHW tensors are fp32.
+// What a network needs besides convolutions, and the ways into and out of it. Each launches on `stream`,
+// checks its launch and allocates nothing. NCHW tensors are fp32.
 #pragma once
 
 #include "cuda/activation.hpp"
@@ -22,13 +22,15 @@ void pack_stem_input(Precision precision, const float* input, const StemInput& o
 void enter(Precision precision, const float* input, float scale, const Activation& out, cudaStream_t stream);
 void leave(Precision precision, const Activation& in, float scale, float* output, cudaStream_t stream);
 
-// bn1 and the stem's ReLU as modules of their own, on fp32 with `channels_last` ([pixels][c]) or NCHW; out is NCHW.
+// bn1 and the stem's ReLU as modules of their own, on fp32 with `channels_last` ([pixels][c]) or NCHW; out is
+// NCHW.
 struct StemTail {
   const float *scale, *shift;  // [c]
   bool bn, relu;
   bool channels_last;
 };
-void stem_tail(const float* input, int n, int c, int pixels, const StemTail& tail, float* output, cudaStream_t stream);
+void stem_tail(const float* input, int n, int c, int pixels, const StemTail& tail, float* output,
+               cudaStream_t stream);
 
 // 3 × 3, stride 2, padding 1.
 void max_pool(Precision precision, const Activation& in, const Activation& out, cudaStream_t stream);

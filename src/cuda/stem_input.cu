@@ -1,11 +1,11 @@
 // The stem's input: fp32 NCHW → padded NHWC pixels of 4 (int8: 8) elements.
 //
 //   out[n][y + 3][x + 3][c] = in[n][c][y][x]; zeros around it and in the spare channels.
-//   int8: rne((x ⊗ std ⊕ mean) ⊗ 255), clamped, and the pixel that padding stands for around it (docs/int8.md, rule 2).
+//   int8: rne((x ⊗ std ⊕ mean) ⊗ 255), clamped, and the pixel that padding stands for around it
+//   (docs/int8.md, rule 2).
 //
-// A thread owns one padded pixel: three coalesced reads, one write of 8 bytes. Bound: memory, 12 bytes read and 8 (fp32:
-// 16) written a pixel.
-// Test: ctest -R cuda.stem_input; time: resnet bench --device cuda --layers
+// A thread owns one padded pixel: three coalesced reads, one write of 8 bytes. Bound: memory, 12 bytes read
+// and 8 (fp32: 16) written a pixel. Test: ctest -R cuda.stem_input; time: resnet bench --device cuda --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/pointwise.hpp"
@@ -14,8 +14,9 @@ namespace resnet::cuda {
 namespace {
 
 template <class Format>
-__global__ void pack_stem_input_kernel(const float* __restrict__ input, int n, int h, int w, int rows, int width,
-                                       PixelRule rule, typename Format::Element* __restrict__ out) {
+__global__ void pack_stem_input_kernel(const float* __restrict__ input, int n, int h, int w, int rows,
+                                       int width, PixelRule rule,
+                                       typename Format::Element* __restrict__ out) {
   using Element = typename Format::Element;
   constexpr int kChannels = sizeof(Element) == 1 ? 8 : 4;
   wait_for_prerequisites();
@@ -31,8 +32,7 @@ __global__ void pack_stem_input_kernel(const float* __restrict__ input, int n, i
   for (int c = 0; c < 3; ++c) {
     const float v = inside ? input[(image * 3 + c) * plane + static_cast<std::size_t>(y) * w + x] : 0.0f;
     if constexpr (sizeof(Element) == 1) {
-      pack[0].e[c] = inside ? round_to_u8(__fmul_rn(__fadd_rn(__fmul_rn(v, rule.std[c]), rule.mean[c]), 255.0f))
-                            : rule.centre[c];
+      pack[0].e[c] = inside ? pixel_of(v, rule.mean[c], rule.std[c]) : rule.centre[c];
     } else if constexpr (Format::kPlanes == 2) {
       split(v, pack[0].e[c], pack[1].e[c]);
     } else {
@@ -48,11 +48,12 @@ __global__ void pack_stem_input_kernel(const float* __restrict__ input, int n, i
 
 void pack_stem_input(Precision precision, const float* input, const StemInput& out, const PixelRule& rule,
                      cudaStream_t stream) {
-  const std::size_t pixels = out.elements(precision) / static_cast<std::size_t>(StemInput::channels(precision));
+  const std::size_t pixels =
+      out.elements(precision) / static_cast<std::size_t>(StemInput::channels(precision));
   with_format(precision, [&](auto format) {
     using Format = decltype(format);
-    launch(pack_stem_input_kernel<Format>, pixels, stream, input, out.n, out.h, out.w, out.rows(), out.width(), rule,
-           static_cast<typename Format::Element*>(out.data));
+    launch(pack_stem_input_kernel<Format>, pixels, stream, input, out.n, out.h, out.w, out.rows(),
+           out.width(), rule, static_cast<typename Format::Element*>(out.data));
   });
 }
 

@@ -6,6 +6,7 @@
 #include "cpu/reference/executor.hpp"
 #include "cpu/reference/int8_executor.hpp"
 #include "cuda/devices.hpp"
+#include "cuda/executor.hpp"
 #include "cuda/stepwise/executor.hpp"
 #include "session/device_name.hpp"
 
@@ -50,6 +51,29 @@ bool Backend::supports(Precision precision, std::string_view isa) const {
 
 std::span<const Backend> backend_table() {
   static const std::array table{
+      Backend{
+          .name = "cuda",
+          .device = "cuda",
+          .automatic = true,
+          .precisions = {Precision::fp32, Precision::fp16, Precision::bf16, Precision::int8},
+          .available = [] { return cuda::has_hopper(cuda::devices()); },
+          .detail =
+              [] {
+                const cuda::DeviceList& list = cuda::devices();
+                return cuda::describe(list) + (list.devices.empty() || cuda::has_hopper(list)
+                                                   ? ""
+                                                   : "; it is written for Hopper (sm_90)");
+              },
+          .isas = nullptr,
+          .compile =
+              [](const Model& model, const SessionOptions& o) {
+                return cuda::compile(model, {.begin = o.begin,
+                                             .end = o.end,
+                                             .precision = *o.precision,
+                                             .plan = o.plan,
+                                             .device = parse_device(o.device).index});
+              },
+      },
       Backend{
           .name = "cpu",
           .device = "cpu",

@@ -79,6 +79,12 @@ void Session::run(std::span<const float> input, const Shape& input_shape, std::s
   impl_->executable->run(input.data(), input_shape, output.data(), *workspace, trace);
 }
 
+std::optional<double> Session::device_ms(const Shape& input_shape) const {
+  const WorkspacePool::Lease workspace =
+      impl_->workspaces.lend(*impl_->executable, input_shape, impl_->output_shape(input_shape).numel());
+  return impl_->executable->device_ms(*workspace);
+}
+
 Shape Session::output_shape(const Shape& input_shape) const {
   return impl_->output_shape(input_shape);
 }

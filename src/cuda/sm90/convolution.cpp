@@ -4,6 +4,7 @@
 #include "cuda/check.hpp"
 #include "cuda/sm90/tensor_map.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include <cuda_runtime.h>
@@ -12,7 +13,7 @@
 namespace resnet::cuda::sm90 {
 namespace {
 
-constexpr int kMultiprocessors = 132;  // of an H100 or H200; only the choice of tiles asks
+constexpr int kMultiprocessors = 132;  // of an H100 or H200; with another number it is only slower
 
 CUtensorMapDataType type_of(Precision precision) {
   return precision == Precision::int8   ? CU_TENSOR_MAP_DATA_TYPE_UINT8
@@ -29,17 +30,35 @@ std::int64_t tiles(std::int64_t pixels, int channels, int tile_m, int tile_n) {
   return (pixels + tile_m - 1) / tile_m * ((channels + tile_n - 1) / tile_n);
 }
 
+// Measured on an H200, 2026-11-21, every convolution of ResNet-18 and -50 at 224 × 224 with every tile and
+// split, 30 kernels in a graph (docs/benchmarks/gpu.md). A kernel takes 1.9 µs with nothing to do, one of
+// clusters 3.5 µs, so only long sums are worth splitting: 18 stages of fp16, from 8 on where fp32's three
+// products make a stage longer.
+int latency_split(Precision precision, const ConvSpec& spec) {
+  const int stages = spec.kernel * spec.kernel * spec.in_channels * element_bytes_of(precision) / 128;
+  const bool wide = spec.out_channels >= 512;  // more tiles, and so less to gain
+  if (precision != Precision::fp32) return stages >= 18 || (stages == 16 && !wide) || stages >= 32 ? 8 : 1;
+  if (spec.out_channels == 64) return stages == 9 ? 2 : 1;
+  if (stages < 8 || (stages == 8 && spec.out_channels > 128)) return 1;
+  return wide && stages == 16 ? 4 : 8;
+}
+
 }  // namespace
 
 Choice choose(Precision precision, Plan plan, const ConvSpec& spec, std::int64_t pixels) {
   if (plan == Plan::latency) {
-    // Stages of 64 values of k; more blocks a layer, until adding up their sums costs more than it saves.
-    const int steps = spec.kernel * spec.kernel * spec.in_channels / 64;
-    return {TileShape::m64n64_cluster, steps <= 1 ? 1 : steps <= 4 ? 2 : steps <= 20 ? 4 : 8};
+    const int split = latency_split(precision, spec);
+    return {split == 1 ? TileShape::m64n64 : TileShape::m64n64_cluster, split};
   }
-  const bool narrow = spec.out_channels <= 64 || tiles(pixels, spec.out_channels, 128, 128) < kMultiprocessors ||
-                      (precision == Precision::fp32 && spec.kernel * spec.kernel * spec.in_channels < 2048);
-  return {narrow ? TileShape::m128n64 : TileShape::m128n128, 1};
+  // The largest tile that still gives every multiprocessor work; from three small ones each on, the larger
+  // win.
+  constexpr std::int64_t kFew = 3 * kMultiprocessors, kMany = 185;
+  if (tiles(pixels, spec.out_channels, 64, 64) <= kFew) return {TileShape::m64n64, 1};
+  const bool long_enough =
+      precision != Precision::fp32 || spec.kernel == 3 || spec.in_channels * spec.out_channels >= 1 << 18;
+  const bool large =
+      spec.out_channels > 64 && long_enough && tiles(pixels, spec.out_channels, 128, 128) >= kMany;
+  return {large ? TileShape::m128n128 : TileShape::m128n64, 1};
 }
 
 void Convolution::set_layer(Precision precision, const Layer& layer) {
@@ -81,13 +100,14 @@ void Convolution::set_output(Precision precision, const Activation& out, const E
 }
 
 void Convolution::set_grid() {
-  blocks_ = static_cast<unsigned>(tiles(params_.m, params_.n, kernel_->tile_m, kernel_->tile_n));
+  std::int64_t blocks = tiles(params_.m, params_.n, kernel_->tile_m, kernel_->tile_n);
+  if (!kernel_->cluster) blocks = std::min<std::int64_t>(blocks, kMultiprocessors * kernel_->blocks);
+  blocks_ = static_cast<unsigned>(blocks);
 }
 
-Convolution::Convolution(Precision precision, Plan plan, const Layer& layer, const Activation& in, const Activation& out,
-                         const Epilogue& epilogue)
-    : choice_(choose(precision, plan, layer.spec, out.pixels())),
-      kernel_(&gemm_kernel(precision, choice_.shape, row_bytes_of(precision, in.c))) {
+Convolution::Convolution(Precision precision, Choice choice, const Layer& layer, const Activation& in,
+                         const Activation& out, const Epilogue& epilogue)
+    : choice_(choice), kernel_(&gemm_kernel(precision, choice_.shape, row_bytes_of(precision, in.c))) {
   const int bytes = element_bytes_of(precision), channels = kernel_->row_bytes / bytes;
   const std::int64_t pixel = std::int64_t{in.c} * bytes;
   x_ = encode(Im2colMap{.data = in.data,
@@ -195,10 +215,10 @@ Convolution::Convolution(Precision precision, const Layer& layer, const Activati
 void Convolution::run(cudaStream_t stream, float* raw) const {
   GemmParams params = params_;
   if (raw != nullptr) params.raw = raw;
-  // A kernel's attributes belong to the device, and a program may use several: they are set at every launch, which is
-  // cheap, and a plan is launched once, into its graph.
-  RESNET_CUDA_CHECK(
-      cudaFuncSetAttribute(kernel_->function, cudaFuncAttributeMaxDynamicSharedMemorySize, kernel_->shared_bytes));
+  // A kernel's attributes belong to the device, and a program may use several: they are set at every launch,
+  // which is cheap, and a plan is launched once, into its graph.
+  RESNET_CUDA_CHECK(cudaFuncSetAttribute(kernel_->function, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                         kernel_->shared_bytes));
   std::array<cudaLaunchAttribute, 2> attributes{};
   attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attributes[0].val.programmaticStreamSerializationAllowed = 1;
@@ -212,7 +232,8 @@ void Convolution::run(cudaStream_t stream, float* raw) const {
   config.attrs = attributes.data();
   config.numAttrs = kernel_->cluster ? 2 : 1;
   std::array<void*, 5> arguments{const_cast<CUtensorMap*>(&x_), const_cast<CUtensorMap*>(&w_),
-                                 const_cast<CUtensorMap*>(&residual_), const_cast<CUtensorMap*>(&out_), &params};
+                                 const_cast<CUtensorMap*>(&residual_), const_cast<CUtensorMap*>(&out_),
+                                 &params};
   RESNET_CUDA_CHECK(cudaLaunchKernelExC(&config, kernel_->function, arguments.data()));
 }
 

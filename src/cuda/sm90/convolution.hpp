@@ -13,8 +13,8 @@
 
 namespace resnet::cuda::sm90 {
 
-// Which kernel runs a layer, and over how many blocks its k is split. The split is fixed by precision, plan and layer
-// alone, because it decides the order of additions; the tile may follow the number of pixels.
+// Which kernel runs a layer, and over how many blocks its k is split. The split is fixed by precision, plan
+// and layer alone, because it decides the order of additions; the tile may follow the number of pixels.
 struct Choice {
   TileShape shape;
   int split;
@@ -32,8 +32,8 @@ struct Epilogue {
 class Convolution {
  public:
   // Every tensor has its memory. The output's shape is the caller's word.
-  Convolution(Precision precision, Plan plan, const Layer& layer, const Activation& in, const Activation& out,
-              const Epilogue& epilogue);
+  Convolution(Precision precision, Choice choice, const Layer& layer, const Activation& in,
+              const Activation& out, const Epilogue& epilogue);
   // conv1, bn1 and relu.
   Convolution(Precision precision, const Stem& stem, const StemInput& in, const Activation& out);
   // conv1 alone: fp32 [pixels][64] into `raw`.

@@ -6,9 +6,9 @@ namespace resnet::cuda::sm90 {
 const GemmKernels& int8_kernels() {
   static const GemmKernels table{
       row_of<Tile<Int8, 128, 128, 128, 3, 2, false>>(), row_of<Tile<Int8, 128, 64, 128, 4, 2, false>>(),
-      row_of<Tile<Int8, 64, 64, 128, 6, 2, true>>(),    row_of<Tile<Int8, 128, 128, 64, 5, 2, false>>(),
-      row_of<Tile<Int8, 128, 64, 64, 6, 2, false>>(),   row_of<Tile<Int8, 64, 64, 64, 8, 2, true>>(),
-  };
+      row_of<Tile<Int8, 64, 64, 128, 4, 3, false>>(),   row_of<Tile<Int8, 64, 64, 128, 6, 2, true>>(),
+      row_of<Tile<Int8, 128, 128, 64, 5, 2, false>>(),  row_of<Tile<Int8, 128, 64, 64, 6, 2, false>>(),
+      row_of<Tile<Int8, 64, 64, 64, 6, 3, false>>(),    row_of<Tile<Int8, 64, 64, 64, 8, 2, true>>()};
   return table;
 }
 

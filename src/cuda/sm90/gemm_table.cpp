@@ -12,9 +12,10 @@ const GemmKernel& gemm_kernel(Precision precision, TileShape shape, int row_byte
                                : precision == Precision::bf16 ? bf16_kernels()
                                                               : fp32_kernels();
   for (const GemmKernel& kernel : kernels) {
-    const TileShape own = kernel.cluster          ? TileShape::m64n64_cluster
+    const TileShape own = kernel.cluster         ? TileShape::m64n64_cluster
                           : kernel.tile_n == 128 ? TileShape::m128n128
-                                                  : TileShape::m128n64;
+                          : kernel.tile_m == 64  ? TileShape::m64n64
+                                                 : TileShape::m128n64;
     if (own == shape && kernel.row_bytes == row_bytes) return kernel;
   }
   throw Error(ErrorCode::internal, fmt::format("no kernel of tile {} and rows of {} bytes in {}",

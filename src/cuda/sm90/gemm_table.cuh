@@ -14,6 +14,7 @@ GemmKernel row_of() {
           .out_row = T::kOutRow,
           .threads = T::kThreads,
           .shared_bytes = T::kShared,
+          .blocks = T::kBlocks,
           .cluster = T::kCluster};
 }
 

@@ -1,19 +1,21 @@
-// Convolution as one matrix product whose left operand is never written out (implicit GEMM), with everything that follows
-// it fused: y = relu(conv(x) · scale + shift + residual).
+// Convolution as one matrix product whose left operand is never written out (implicit GEMM), with everything
+// that follows it fused: y = relu(conv(x) · scale + shift + residual).
 //
-//   D[m][oc] = sum over (kh, kw, c) of x[pixel m moved by (kh, kw)][c] · w[oc][kh][kw][c]     m = ((n · OH) + oh) · OW + ow
+//   D[m][oc] = sum over (kh, kw, c) of x[pixel m moved by (kh, kw)][c] · w[oc][kh][kw][c]
+//   m = (n · OH + oh) · OW + ow
 //
-// Activations are NHWC, so that the result's rows are the next layer's pixels. The TMA brings a tile of pixels in im2col
-// order and zeros for the padding; the tensor cores read it where it lands.
+// Activations are NHWC, so that the result's rows are the next layer's pixels. The TMA brings a tile of
+// pixels in im2col order and zeros for the padding; the tensor cores read it where it lands.
 //
-// A block owns kTileM pixels × kTileN output channels. One warp issues loads into a ring of stages; each of kTileM / 64
-// warpgroups multiplies 64 pixels. The tile that holds the residual, and then the result, takes the place of one more
-// stage. With kCluster, the blocks of a cluster split k: every block's sum lies in its shared memory, and each block adds
-// up a share of the rows, ranks ascending.
+// A block owns kTileM pixels × kTileN output channels. One warp issues loads into a ring of stages; each of
+// kTileM / 64 warpgroups multiplies 64 pixels. The tile that holds the residual, and then the result, takes
+// the place of one more stage. With kCluster, the blocks of a cluster split k: every block's sum lies in its
+// shared memory, and each block adds up a share of the rows, ranks ascending.
 //
-// Number formats (struct Format below). fp32 is two fp16 planes, x = hi + lo: hi·hi + hi·lo + lo·hi keeps 22 bits of each
-// factor (Ootomo and Yokota, "Recovering single precision accuracy from Tensor Cores", 2022), at three products of fp16's
-// rate. The tensor core truncates as it adds, so each stage's sum starts from zero and is added to an fp32 register.
+// Number formats (struct Format below). fp32 is two fp16 planes, x = hi + lo: hi·hi + hi·lo + lo·hi keeps 22
+// bits of each factor (Ootomo and Yokota, "Recovering single precision accuracy from Tensor Cores", 2022), at
+// three products of fp16's rate. The tensor core truncates as it adds, so each stage's sum starts from zero
+// and is added to an fp32 register.
 #pragma once
 
 #include "cuda/dispatch.cuh"
@@ -25,7 +27,7 @@
 
 namespace resnet::cuda::sm90 {
 
-// ---- number formats -------------------------------------------------------------------------------------------------
+// ---- number formats ------------------------------------------------------------------------------------
 
 // D[64][N] (+)= A · B of one wgmma, 32 bytes of k.
 template <class Format, class Sum, int kSums>
@@ -39,27 +41,29 @@ __device__ __forceinline__ void multiply(Sum (&d)[kSums], std::uint64_t a, std::
   }
 }
 
-// What follows the sum, for kCount neighbouring channels. `r` holds the residual, and then the result, by plane.
+// What a layer multiplies its sums by and adds to them, for kCount neighbouring channels (int8: shift is
+// int32).
+template <int kCount>
+struct Affine {
+  Pack<float, kCount> scale, shift;
+};
+
+// What follows the sum. `r` holds the residual, and then the result, by plane.
 template <class Format, int kCount>
-__device__ __forceinline__ void finish(const typename Format::Sum (&sum)[kCount], const GemmParams& p, int channel,
+__device__ __forceinline__ void finish(const typename Format::Sum (&sum)[kCount], const GemmParams& p,
+                                       const Affine<kCount>& affine,
                                        Pack<typename Format::Element, kCount> (&r)[Format::kPlanes]) {
-  const auto scale = *reinterpret_cast<const Pack<float, kCount>*>(p.scale + channel);
-  if constexpr (sizeof(typename Format::Element) == 1) {  // docs/int8.md, rules 5 and 6: every step rounds
-    const auto bias = *reinterpret_cast<const Pack<int, kCount>*>(p.shift + channel);
 #pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      float y = __fmul_rn(__int2float_rn(sum[i] + bias.e[i]), scale.e[i]);
+  for (int i = 0; i < kCount; ++i) {
+    if constexpr (sizeof(typename Format::Element) == 1) {  // docs/int8.md, rules 5 and 6: every step rounds
+      float y = __fmul_rn(__int2float_rn(sum[i] + __float_as_int(affine.shift.e[i])), affine.scale.e[i]);
       if (p.has_residual) {
         const int step = p.residual_signed ? static_cast<std::int8_t>(r[0].e[i]) : r[0].e[i];
         y = __fadd_rn(y, __fmul_rn(static_cast<float>(step), p.residual_scale));
       }
       r[0].e[i] = static_cast<std::uint8_t>(__float2int_rn(fminf(fmaxf(y, p.low), p.high)));
-    }
-  } else {
-    const auto shift = *reinterpret_cast<const Pack<float, kCount>*>(p.shift + channel);
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) {
-      float y = fmaf(sum[i], scale.e[i], shift.e[i]);
+    } else {
+      float y = fmaf(sum[i], affine.scale.e[i], affine.shift.e[i]);
       if (p.has_residual) {
         float x = Format::widen(r[0].e[i]);
         if constexpr (Format::kPlanes == 2) x += Format::widen(r[1].e[i]);
@@ -75,6 +79,12 @@ __device__ __forceinline__ void finish(const typename Format::Sum (&sum)[kCount]
   }
 }
 
+template <int kCount>
+__device__ __forceinline__ Affine<kCount> load_affine(const GemmParams& p, int channel) {
+  return {*reinterpret_cast<const Pack<float, kCount>*>(p.scale + channel),
+          *reinterpret_cast<const Pack<float, kCount>*>(p.shift + channel)};
+}
+
 // The fp32 result: sum · scale + shift, ReLU where asked for. (int8: the head's logits.)
 template <class Sum>
 __device__ __forceinline__ float finish_raw(Sum sum, const GemmParams& p, int channel) {
@@ -86,7 +96,7 @@ __device__ __forceinline__ float finish_raw(Sum sum, const GemmParams& p, int ch
   }
 }
 
-// ---- shape of a tile ------------------------------------------------------------------------------------------------
+// ---- shape of a tile -----------------------------------------------------------------------------------
 
 template <class Format_, int kTileM_, int kTileN_, int kRowBytes_, int kStages_, int kBlocks_, bool kCluster_>
 struct Tile {
@@ -95,13 +105,13 @@ struct Tile {
   static constexpr int kTileM = kTileM_, kTileN = kTileN_;
   static constexpr int kRowBytes = kRowBytes_;  // of k in a stage: 128, or 64 for conv1
   static constexpr int kStages = kStages_;
-  static constexpr int kBlocks = kBlocks_;      // on a multiprocessor
+  static constexpr int kBlocks = kBlocks_;  // on a multiprocessor
   static constexpr bool kCluster = kCluster_;
   static constexpr int kPlanes = Format::kPlanes;
 
-  static constexpr int kGroups = kTileM / 64;   // warpgroups that multiply
+  static constexpr int kGroups = kTileM / 64;  // warpgroups that multiply
   static constexpr int kThreads = kGroups * 128 + 32;
-  static constexpr int kSums = kTileN / 2;      // a thread's
+  static constexpr int kSums = kTileN / 2;  // a thread's
 
   static constexpr int kPlaneA = kTileM * kRowBytes, kPlaneB = kTileN * kRowBytes;
   static constexpr int kLoad = kPlanes * (kPlaneA + kPlaneB);
@@ -112,107 +122,151 @@ struct Tile {
   static constexpr int kOutBlock = kTileM * kOutRow;
   static constexpr int kOut = kPlanes * kOutBlocks * kOutBlock;
   static constexpr int kStage = (kLoad > kOut || kCluster ? kLoad : kOut);
+  static constexpr __device__ int out_offset(int plane, int block, int group) {
+    return (plane * kOutBlocks + block) * kOutBlock + group * 64 * kOutRow;
+  }
+  // Scales and shifts of a tile's channels, kept until the tile is written. Tiles take at least two stages
+  // each, so that so many copies outlast the ring.
+  static constexpr int kAffine = 2 * kTileN * 4, kAffines = kCluster ? 1 : (kStages + 1) / 2;
   // Of a cluster: fp32 sums, a row's length off a multiple of the banks.
   static constexpr int kSumRow = (kTileN + 4) * 4;
-  static constexpr int kShared = kStages * kStage + 1024 + 2 * 8 * kStages;
+  static constexpr int kShared = 1024 + kStages * kStage + kAffines * kAffine + 2 * 8 * kStages;
   static_assert(kStage % 1024 == 0, "the swizzle is a function of the address");
   static_assert(!kCluster || kTileM * kSumRow <= kStages * kStage);
-  static_assert(kShared <= 227 * 1024);
+  static_assert(kShared <= kSharedLimit);
 };
 
-// Byte within a row of kRow bytes under the swizzle of that width.
+// The TMA's swizzle of rows of kRow bytes: 16-byte pieces change places within a row.
 template <int kRow>
-__device__ __forceinline__ int swizzled(int row, int byte) {
-  const int mask = kRow == 128 ? row & 7 : (row >> 1) & 3;
-  return row * kRow + (byte ^ (mask << 4));
+__device__ __forceinline__ int swizzle(int row) {
+  return (kRow == 128 ? row & 7 : (row >> 1) & 3) << 4;
 }
 
-// ---- kernel ---------------------------------------------------------------------------------------------------------
+// ---- kernel --------------------------------------------------------------------------------------------
 
-// One warp, one lane: x and w into the stages, in ascending k, then the residual.
+// Where a block is in the ring of stages. Every stage that is used counts, so that producer and consumers
+// agree on barriers and their phases across tiles.
 template <class T>
-__device__ __forceinline__ void load_stages(const CUtensorMap& x, const CUtensorMap& w, const CUtensorMap& residual,
-                                            const GemmParams& p, std::uint32_t stages, std::uint32_t full,
-                                            std::uint32_t empty, int m0, int n0, int begin, int count) {
-  const int image = m0 / (p.oh * p.ow), pixel = m0 % (p.oh * p.ow);
-  const int h = pixel / p.ow * p.stride_h + p.lower_h, base_w = pixel % p.ow * p.stride_w + p.lower_w;
-  constexpr int kChannels = T::kRowBytes / static_cast<int>(sizeof(typename T::Element));
-  const auto load_w = [&](int i) {
-    const std::uint32_t barrier = full + i % T::kStages * 8;
-    const std::uint32_t to = stages + i % T::kStages * T::kStage + T::kPlanes * T::kPlaneA;
-    barrier_arrive_expect(barrier, T::kLoad);
-#pragma unroll
-    for (int plane = 0; plane < T::kPlanes; ++plane)
-      load_tile(to + plane * T::kPlaneB, w, barrier, (begin + i) * kChannels, n0, plane);
-  };
-  int tap = begin / p.channel_steps, c = begin % p.channel_steps;
-  int kh = tap / p.filter_w, kw = tap % p.filter_w;
-  const auto load_x = [&](int i) {
-    const std::uint32_t barrier = full + i % T::kStages * 8, to = stages + i % T::kStages * T::kStage;
-#pragma unroll
-    for (int plane = 0; plane < T::kPlanes; ++plane)
-      load_im2col(to + plane * T::kPlaneA, x, barrier, c * kChannels, base_w, h, image + plane * p.images, kw, kh);
-    if (++c == p.channel_steps) {
-      c = 0;
-      if (++kw == p.filter_w) {
-        kw = 0;
-        ++kh;
-      }
-    }
-  };
-  const auto wait_empty = [&](int i) {
+struct Ring {
+  std::uint32_t stages, affines, full, empty;  // shared addresses
+  int count = 0;
+
+  __device__ __forceinline__ std::uint32_t memory(int i) const { return stages + i % T::kStages * T::kStage; }
+  __device__ __forceinline__ std::uint32_t full_of(int i) const { return full + i % T::kStages * 8; }
+  __device__ __forceinline__ void wait_full(int i) const { barrier_wait(full_of(i), (i / T::kStages) & 1); }
+  __device__ __forceinline__ void wait_empty(int i) const {
     if (i >= T::kStages) barrier_wait(empty + i % T::kStages * 8, (i / T::kStages - 1) & 1);
-  };
-  // Weights do not depend on the kernel before this one: their first stages come while it still runs.
-  const int first = count < T::kStages ? count : T::kStages;
-  for (int i = 0; i < first; ++i) load_w(i);
-  wait_for_prerequisites();
-  for (int i = 0; i < first; ++i) load_x(i);
-  for (int i = first; i < count; ++i) {
-    wait_empty(i);
-    load_w(i);
-    load_x(i);
   }
-  if (T::kCluster || p.raw != nullptr) return;
-  wait_empty(count);
-  const std::uint32_t barrier = full + count % T::kStages * 8, to = stages + count % T::kStages * T::kStage;
-  if (!p.has_residual) {
-    barrier_arrive(barrier);
-    return;
+  __device__ __forceinline__ void release(int i) const { barrier_arrive(empty + i % T::kStages * 8); }
+};
+
+// Stages [begin, begin + count) of a tile's k.
+struct Span {
+  int begin, count;
+};
+
+// One lane: x and w into the stages, in ascending k, then the residual.
+template <class T>
+class Loader {
+ public:
+  __device__ __forceinline__ Loader(const CUtensorMap& x, const CUtensorMap& w, const CUtensorMap& residual,
+                                    const GemmParams& p, const Ring<T>& ring)
+      : x_(x), w_(w), residual_(residual), p_(p), ring_(ring) {}
+
+  // Weights do not depend on the kernel before this one: the first tile's first stages come while it still
+  // runs.
+  __device__ __forceinline__ void load(int m0, int n0, Span k, bool first_tile) {
+    const int image = m0 / (p_.oh * p_.ow), pixel = m0 % (p_.oh * p_.ow);
+    const int h = pixel / p_.ow * p_.stride_h + p_.lower_h, w = pixel % p_.ow * p_.stride_w + p_.lower_w;
+    const int tap = k.begin / p_.channel_steps;
+    int c = k.begin % p_.channel_steps, kh = tap / p_.filter_w, kw = tap % p_.filter_w;
+    const auto load_x = [&](int i) {
+#pragma unroll
+      for (int plane = 0; plane < T::kPlanes; ++plane) {
+        load_im2col(ring_.memory(i) + plane * T::kPlaneA, x_, ring_.full_of(i), c * kChannels, w, h,
+                    image + plane * p_.images, kw, kh);
+      }
+      if (++c < p_.channel_steps) return;
+      c = 0;
+      if (++kw < p_.filter_w) return;
+      kw = 0;
+      ++kh;
+    };
+    const int base = ring_.count;
+    const int early = !first_tile ? 0 : k.count < T::kStages ? k.count : T::kStages;
+    for (int i = 0; i < early; ++i) load_w(base + i, k.begin + i, n0);
+    if (first_tile) wait_for_prerequisites();
+    for (int i = 0; i < early; ++i) load_x(base + i);
+    for (int i = early; i < k.count; ++i) {
+      ring_.wait_empty(base + i);
+      load_w(base + i, k.begin + i, n0);
+      load_x(base + i);
+    }
+    ring_.count += k.count;
+    if (!T::kCluster && p_.raw == nullptr) load_epilogue(m0, n0, ring_.count++);
   }
-  barrier_arrive_expect(barrier, T::kOut);
-  for (int plane = 0; plane < T::kPlanes; ++plane) {
-    for (int block = 0; block < T::kOutBlocks; ++block) {
-      for (int group = 0; group < T::kGroups; ++group) {
-        load_tile(to + (plane * T::kOutBlocks + block) * T::kOutBlock + group * 64 * T::kOutRow, residual, barrier,
-                  n0 + block * T::kOutChannels, m0 + group * 64, plane);
+
+ private:
+  static constexpr int kChannels = T::kRowBytes / static_cast<int>(sizeof(typename T::Element));
+
+  __device__ __forceinline__ void load_w(int i, int step, int n0) const {
+    barrier_arrive_expect(ring_.full_of(i), T::kLoad);
+#pragma unroll
+    for (int plane = 0; plane < T::kPlanes; ++plane) {
+      load_tile(ring_.memory(i) + T::kPlanes * T::kPlaneA + plane * T::kPlaneB, w_, ring_.full_of(i),
+                step * kChannels, n0, plane);
+    }
+  }
+
+  // The residual, in the stage that the result will take the place in, and the channels' constants.
+  __device__ __forceinline__ void load_epilogue(int m0, int n0, int i) {
+    const std::uint32_t barrier = ring_.full_of(i),
+                        affine = ring_.affines + tile_++ % T::kAffines * T::kAffine;
+    ring_.wait_empty(i);
+    barrier_arrive_expect(barrier, T::kAffine + (p_.has_residual ? T::kOut : 0));
+    load_bytes(affine, p_.scale + n0, T::kAffine / 2, barrier);
+    load_bytes(affine + T::kAffine / 2, p_.shift + n0, T::kAffine / 2, barrier);
+    if (!p_.has_residual) return;
+    for (int plane = 0; plane < T::kPlanes; ++plane) {
+      for (int block = 0; block < T::kOutBlocks; ++block) {
+        for (int group = 0; group < T::kGroups; ++group) {
+          load_tile(ring_.memory(i) + T::out_offset(plane, block, group), residual_, barrier,
+                    n0 + block * T::kOutChannels, m0 + group * 64, plane);
+        }
       }
     }
   }
-}
 
-// One warpgroup: the sums of its 64 pixels over stages [0, count). Thread t holds rows t / 32 · 16 + t % 32 / 4 (+ 8) and
-// columns 8 · j + t % 4 · 2 (+ 1) as sum[4 · j + (row's 8) · 2 + (column's 1)].
-template <class T>
-__device__ __forceinline__ void multiply_stages(typename T::Format::Sum (&sum)[T::kSums], std::uint32_t stages,
-                                                std::uint32_t full, std::uint32_t empty, int group, int count,
-                                                bool leader) {
+  const CUtensorMap &x_, &w_, &residual_;
+  const GemmParams& p_;
+  Ring<T> ring_;
+  int tile_ = 0;
+};
+
+// One warpgroup: the sums of its 64 pixels over the ring's next `count` stages. Thread t holds rows t / 32 ·
+// 16 + t % 32 / 4 (+ 8) and columns 8 · j + t % 4 · 2 (+ 1) as sum[4 · j + (row's 8) · 2 + (column's 1)].
+// `leader` is one thread of the group. after_first() is called when the first stage is read.
+template <class T, class AfterFirst>
+__device__ __forceinline__ void multiply_stages(typename T::Format::Sum (&sum)[T::kSums], Ring<T>& ring,
+                                                int group, int count, bool leader,
+                                                const AfterFirst& after_first) {
   constexpr int kProducts = T::kRowBytes / 32;  // a wgmma takes 32 bytes of k
+  const int base = ring.count;
   for (int i = 0; i < count; ++i) {
-    const int stage = i % T::kStages;
-    const std::uint32_t a = stages + stage * T::kStage + group * 64 * T::kRowBytes;
-    const std::uint32_t b = stages + stage * T::kStage + T::kPlanes * T::kPlaneA;
-    barrier_wait(full + stage * 8, (i / T::kStages) & 1);
+    const std::uint32_t a = ring.memory(base + i) + group * 64 * T::kRowBytes;
+    const std::uint32_t b = ring.memory(base + i) + T::kPlanes * T::kPlaneA;
+    ring.wait_full(base + i);
     if constexpr (T::kPlanes == 1) {
       wgmma_fence();
 #pragma unroll
       for (int k = 0; k < kProducts; ++k) {
-        multiply<typename T::Format>(sum, operand<T::kRowBytes>(a + 32 * k), operand<T::kRowBytes>(b + 32 * k), i + k > 0);
+        multiply<typename T::Format>(sum, operand<T::kRowBytes>(a + 32 * k),
+                                     operand<T::kRowBytes>(b + 32 * k), i + k > 0);
       }
       wgmma_commit();
       // The stage before is read when all but the last group are done; this one stays in flight.
       wgmma_wait<1>();
-      if (i > 0 && leader) barrier_arrive(empty + (i - 1) % T::kStages * 8);
+      if (i > 0 && leader) ring.release(base + i - 1);
     } else {
       float part[T::kSums];
       wgmma_fence();
@@ -228,147 +282,216 @@ __device__ __forceinline__ void multiply_stages(typename T::Format::Sum (&sum)[T
       }
       wgmma_commit();
       wgmma_wait<0>();
-      if (leader) barrier_arrive(empty + stage * 8);
+      if (leader) ring.release(base + i);
 #pragma unroll
-      for (int j = 0; j < T::kSums; ++j) sum[j] += part[j];
+      for (int j = 0; j < T::kSums; ++j) sum[j] = i == 0 ? part[j] : sum[j] + part[j];
     }
+    if (i == 0) after_first();
   }
   if constexpr (T::kPlanes == 1) {
     wgmma_wait<0>();
-    if (leader) barrier_arrive(empty + (count - 1) % T::kStages * 8);
+    if (leader) ring.release(base + count - 1);
+  }
+  ring.count += count;
+}
+
+// The fp32 result straight to memory.
+template <class T>
+__device__ __forceinline__ void write_raw(const typename T::Format::Sum (&sum)[T::kSums], const GemmParams& p,
+                                          int m0, int n0, int row, int column) {
+#pragma unroll
+  for (int i = 0; i < T::kSums; ++i) {
+    const int m = m0 + row + (i & 2) * 4, channel = n0 + i / 4 * 8 + column + (i & 1);
+    if (m < p.m && channel < p.n)
+      p.raw[static_cast<std::size_t>(m) * p.n + channel] = finish_raw(sum[i], p, channel);
   }
 }
 
+// A warpgroup's 64 rows of the result into the residual's place. `tile` is the group's first row, `affine`
+// where the tile's scales lie, and then its shifts.
+template <class T>
+__device__ __forceinline__ void write_tile(const typename T::Format::Sum (&sum)[T::kSums],
+                                           const GemmParams& p, std::uint32_t tile, const float* affine,
+                                           int row, int column) {
+  using Element = typename T::Element;
+  constexpr int kColumns = 8 * static_cast<int>(sizeof(Element));  // bytes from one j to the next
+  // The swizzle is an exclusive or on address bits that no other term of a row touches.
+  const std::uint32_t first = tile + row * T::kOutRow + swizzle<T::kOutRow>(row) + column * sizeof(Element);
+#pragma unroll
+  for (int j = 0; j < T::kTileN / 8; ++j) {
+    const std::uint32_t piece =
+        (first ^ (j * kColumns % T::kOutRow)) + j * kColumns / T::kOutRow * T::kOutBlock;
+    const Affine<2> constants{*reinterpret_cast<const Pack<float, 2>*>(affine + 8 * j + column),
+                              *reinterpret_cast<const Pack<float, 2>*>(affine + T::kTileN + 8 * j + column)};
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      const std::uint32_t at = piece + half * 8 * T::kOutRow;
+      Pack<Element, 2> pack[T::kPlanes];
+      if (p.has_residual) {
+#pragma unroll
+        for (int plane = 0; plane < T::kPlanes; ++plane)
+          load_shared(at + plane * T::kOutBlocks * T::kOutBlock, pack[plane]);
+      }
+      const typename T::Format::Sum pair[2] = {sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]};
+      finish<typename T::Format, 2>(pair, p, constants, pack);
+#pragma unroll
+      for (int plane = 0; plane < T::kPlanes; ++plane)
+        store_shared(at + plane * T::kOutBlocks * T::kOutBlock, pack[plane]);
+    }
+  }
+}
+
+// Sums of a cluster's blocks, ranks ascending, and what follows: a share of the tile's rows a block. `sums`
+// is where every block's own lie.
+template <class T>
+__device__ __forceinline__ void reduce_cluster(const GemmParams& p, std::uint32_t sums, int m0, int n0,
+                                               int rank, int ranks) {
+  using Element = typename T::Element;
+  using Sum = typename T::Format::Sum;
+  constexpr int kQuads = T::kTileN / 4;
+  const int first_row = T::kTileM * rank / ranks, last_row = T::kTileM * (rank + 1) / ranks;
+  const auto plane_elements = static_cast<std::size_t>(p.m) * p.n;
+  for (int i = first_row * kQuads + static_cast<int>(threadIdx.x); i < last_row * kQuads; i += T::kThreads) {
+    const int r = i / kQuads, channel = n0 + i % kQuads * 4, m = m0 + r;
+    if (m >= p.m || channel >= p.n) continue;
+    Sum total[4] = {};
+#pragma unroll 8
+    for (int other = 0; other < ranks; ++other) {
+      const float4 v = load_cluster(in_block(sums + r * T::kSumRow + i % kQuads * 16, other));
+      if constexpr (sizeof(Element) == 1) {
+        total[0] += __float_as_int(v.x), total[1] += __float_as_int(v.y);
+        total[2] += __float_as_int(v.z), total[3] += __float_as_int(v.w);
+      } else {
+        total[0] += v.x, total[1] += v.y, total[2] += v.z, total[3] += v.w;
+      }
+    }
+    const std::size_t at = static_cast<std::size_t>(m) * p.n + channel;
+    if (p.raw != nullptr) {
+      for (int e = 0; e < 4 && channel + e < p.n; ++e) p.raw[at + e] = finish_raw(total[e], p, channel + e);
+      continue;
+    }
+    Pack<Element, 4> pack[T::kPlanes];
+    for (int plane = 0; plane < T::kPlanes && p.has_residual; ++plane) {
+      pack[plane] = *reinterpret_cast<const Pack<Element, 4>*>(static_cast<const Element*>(p.residual) +
+                                                               plane * plane_elements + at);
+    }
+    finish<typename T::Format, 4>(total, p, load_affine<4>(p, channel), pack);
+    for (int plane = 0; plane < T::kPlanes; ++plane)
+      *reinterpret_cast<Pack<Element, 4>*>(static_cast<Element*>(p.out) + plane * plane_elements + at) =
+          pack[plane];
+  }
+}
+
+// A grid of as many blocks as fit the GPU, or fewer: each takes every gridDim.x-th tile, and while its
+// warpgroups finish one, the next one's stages already come. In a cluster a block has one tile and a share of
+// its k.
 template <class T>
 __global__ void __launch_bounds__(T::kThreads, T::kBlocks)
     implicit_gemm_kernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap w,
-                         const __grid_constant__ CUtensorMap residual, const __grid_constant__ CUtensorMap out,
-                         const __grid_constant__ GemmParams p) {
-#ifdef __CUDA_ARCH_FEAT_SM90_ALL  // other targets of the build have no wgmma; no device but Hopper is given this kernel
-  using Element = typename T::Element;
+                         const __grid_constant__ CUtensorMap residual,
+                         const __grid_constant__ CUtensorMap out, const __grid_constant__ GemmParams p) {
+#ifdef __CUDA_ARCH_FEAT_SM90_ALL  // other targets of the build have no wgmma; only Hopper is given this
+                                  // kernel
   using Sum = typename T::Format::Sum;
   extern __shared__ std::byte shared[];
-  const std::uint32_t stages = (shared_address(shared) + 1023) & ~1023u;
-  const std::uint32_t full = stages + T::kStages * T::kStage, empty = full + 8 * T::kStages;
+  Ring<T> ring;
+  ring.stages = (shared_address(shared) + 1023) & ~1023u;
+  ring.affines = ring.stages + T::kStages * T::kStage;
+  ring.full = ring.affines + T::kAffines * T::kAffine, ring.empty = ring.full + 8 * T::kStages;
   const int tiles_n = (p.n + T::kTileN - 1) / T::kTileN;
-  const int n0 = static_cast<int>(blockIdx.x) % tiles_n * T::kTileN;
-  const int m0 = static_cast<int>(blockIdx.x) / tiles_n * T::kTileM;
+  const int tiles = (p.m + T::kTileM - 1) / T::kTileM * tiles_n;
   const int rank = T::kCluster ? static_cast<int>(cluster_rank()) : 0;
   const int ranks = T::kCluster ? static_cast<int>(gridDim.z) : 1;
-  const int begin = p.steps * rank / ranks, count = p.steps * (rank + 1) / ranks - begin;
+  const Span k{p.steps * rank / ranks, p.steps * (rank + 1) / ranks - p.steps * rank / ranks};
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+  const bool loads = warp == T::kGroups * 4;
+  const auto pointer = [&](std::uint32_t address) { return shared + (address - shared_address(shared)); };
 
   if (threadIdx.x == 0) {
     for (int i = 0; i < T::kStages; ++i) {
-      barrier_init(full + 8 * i, 1);
-      barrier_init(empty + 8 * i, T::kGroups);
+      barrier_init(ring.full + 8 * i, 1);
+      barrier_init(ring.empty + 8 * i, T::kGroups);
     }
     fence_barrier_init();
+  }
+  if (loads && lane == 0) {
+    prefetch_map(x);
+    prefetch_map(w);
+    if (p.has_residual) prefetch_map(residual);
+    if (!T::kCluster && p.raw == nullptr) prefetch_map(out);
   }
   __syncthreads();
   launch_dependents();
 
-  const bool loads = warp == T::kGroups * 4;
-  Sum sum[T::kSums];
   const int group = warp / 4, row = warp % 4 * 16 + lane / 4, column = lane % 4 * 2;
-  if (loads) {
-    if (lane == 0) load_stages<T>(x, w, residual, p, stages, full, empty, m0, n0, begin, count);
-    __syncwarp();
-  } else {
-#pragma unroll
-    for (int i = 0; i < T::kSums; ++i) sum[i] = 0;
-    multiply_stages<T>(sum, stages, full, empty, group, count, threadIdx.x % 128 == 0);
-  }
+  const bool leader = threadIdx.x % 128 == 0;
+  const auto first_m = [&](int tile) { return tile / tiles_n * T::kTileM; };
+  const auto first_n = [&](int tile) { return tile % tiles_n * T::kTileN; };
+  const int mine = static_cast<int>(blockIdx.x), every = static_cast<int>(gridDim.x);
 
+  if (loads && lane == 0) {
+    Loader<T> loader(x, w, residual, p, ring);
+    for (int tile = mine; tile < tiles; tile += every)
+      loader.load(first_m(tile), first_n(tile), k, tile == mine);
+  }
   if constexpr (T::kCluster) {
-    // All stages are read: in their place, this block's sums.
-    std::byte* base = shared + (stages - shared_address(shared));
+    const int m0 = first_m(mine), n0 = first_n(mine);
     if (!loads) {
+      Sum sum[T::kSums] = {};
+      multiply_stages<T>(sum, ring, group, k.count, leader, [] {});
+      // All stages are read: in their place, this block's sums.
       if constexpr (T::kGroups > 1) asm volatile("bar.sync 1, %0;" ::"n"(T::kGroups * 128) : "memory");
 #pragma unroll
       for (int j = 0; j < T::kTileN / 8; ++j) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-          *reinterpret_cast<Pack<Sum, 2>*>(base + (group * 64 + row + 8 * half) * T::kSumRow + (8 * j + column) * 4) = {
-              sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]};
+          *reinterpret_cast<Pack<Sum, 2>*>(pointer(ring.stages) + (group * 64 + row + 8 * half) * T::kSumRow +
+                                           (8 * j + column) * 4) = {sum[4 * j + 2 * half],
+                                                                    sum[4 * j + 2 * half + 1]};
         }
       }
     }
+    __syncwarp();
     cluster_arrive();
     cluster_wait();
     wait_for_prerequisites();  // the residual is read by ordinary loads
-    const int first_row = T::kTileM * rank / ranks, last_row = T::kTileM * (rank + 1) / ranks;
-    constexpr int kQuads = T::kTileN / 4;
-    const auto plane_elements = static_cast<std::size_t>(p.m) * p.n;
-    for (int i = first_row * kQuads + static_cast<int>(threadIdx.x); i < last_row * kQuads; i += T::kThreads) {
-      const int r = i / kQuads, channel = n0 + i % kQuads * 4, m = m0 + r;
-      if (m >= p.m || channel >= p.n) continue;
-      Sum total[4] = {};
-      for (int other = 0; other < ranks; ++other) {
-        const float4 v = load_cluster(in_block(stages + r * T::kSumRow + i % kQuads * 16, other));
-        if constexpr (sizeof(Element) == 1) {
-          total[0] += __float_as_int(v.x), total[1] += __float_as_int(v.y);
-          total[2] += __float_as_int(v.z), total[3] += __float_as_int(v.w);
-        } else {
-          total[0] += v.x, total[1] += v.y, total[2] += v.z, total[3] += v.w;
-        }
-      }
-      const std::size_t at = static_cast<std::size_t>(m) * p.n + channel;
-      if (p.raw != nullptr) {
-        for (int e = 0; e < 4 && channel + e < p.n; ++e) p.raw[at + e] = finish_raw(total[e], p, channel + e);
-        continue;
-      }
-      Pack<Element, 4> pack[T::kPlanes];
-      for (int plane = 0; plane < T::kPlanes && p.has_residual; ++plane) {
-        pack[plane] = *reinterpret_cast<const Pack<Element, 4>*>(static_cast<const Element*>(p.residual) +
-                                                                 plane * plane_elements + at);
-      }
-      finish<typename T::Format, 4>(total, p, channel, pack);
-      for (int plane = 0; plane < T::kPlanes; ++plane)
-        *reinterpret_cast<Pack<Element, 4>*>(static_cast<Element*>(p.out) + plane * plane_elements + at) = pack[plane];
-    }
+    reduce_cluster<T>(p, ring.stages, m0, n0, rank, ranks);
     cluster_arrive();
     cluster_wait();  // no block may end while another reads its sums
   } else if (!loads) {
-    if (p.raw != nullptr) {
-#pragma unroll
-      for (int i = 0; i < T::kSums; ++i) {
-        const int m = m0 + group * 64 + row + (i & 2) * 4, channel = n0 + i / 4 * 8 + column + (i & 1);
-        if (m < p.m && channel < p.n) p.raw[static_cast<std::size_t>(m) * p.n + channel] = finish_raw(sum[i], p, channel);
+    int done = 0;  // tiles
+    for (int tile = mine; tile < tiles; tile += every, ++done) {
+      const int m0 = first_m(tile), n0 = first_n(tile);
+      Sum sum[T::kSums];
+      // The stage that held the tile before is free once that is read; by now it is.
+      const int held = ring.count - 1;
+      multiply_stages<T>(sum, ring, group, k.count, leader, [&] {
+        if (done == 0 || !leader) return;
+        wait_stores_read();
+        ring.release(held);
+      });
+      if (p.raw != nullptr) {
+        write_raw<T>(sum, p, m0 + group * 64, n0, row, column);
+        continue;
       }
-      return;
-    }
-    const std::uint32_t tile = stages + count % T::kStages * T::kStage;
-    std::byte* base = shared + (tile - shared_address(shared)) + group * 64 * T::kOutRow;
-    barrier_wait(full + count % T::kStages * 8, (count / T::kStages) & 1);
-#pragma unroll
-    for (int j = 0; j < T::kTileN / 8; ++j) {
-      const int byte = (8 * j + column) * static_cast<int>(sizeof(Element));
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        std::byte* at = base + byte / T::kOutRow * T::kOutBlock + swizzled<T::kOutRow>(row + 8 * half, byte % T::kOutRow);
-        Pack<Element, 2> pack[T::kPlanes];
-#pragma unroll
-        for (int plane = 0; plane < T::kPlanes; ++plane)
-          pack[plane] = *reinterpret_cast<const Pack<Element, 2>*>(at + plane * T::kOutBlocks * T::kOutBlock);
-        const Sum pair[2] = {sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]};
-        finish<typename T::Format, 2>(pair, p, n0 + 8 * j + column, pack);
-#pragma unroll
-        for (int plane = 0; plane < T::kPlanes; ++plane)
-          *reinterpret_cast<Pack<Element, 2>*>(at + plane * T::kOutBlocks * T::kOutBlock) = pack[plane];
-      }
-    }
-    fence_async_proxy();
-    asm volatile("bar.sync %0, 128;" ::"r"(1 + group) : "memory");
-    if (threadIdx.x % 128 == 0) {
-      for (int plane = 0; plane < T::kPlanes; ++plane) {
-        for (int block = 0; block < T::kOutBlocks; ++block) {
-          store_tile(out, tile + (plane * T::kOutBlocks + block) * T::kOutBlock + group * 64 * T::kOutRow,
-                     n0 + block * T::kOutChannels, m0 + group * 64, plane);
+      const int i = ring.count++;
+      ring.wait_full(i);
+      write_tile<T>(sum, p, ring.memory(i) + group * 64 * T::kOutRow,
+                    reinterpret_cast<const float*>(pointer(ring.affines + done % T::kAffines * T::kAffine)),
+                    row, column);
+      fence_async_proxy();
+      asm volatile("bar.sync %0, 128;" ::"r"(1 + group) : "memory");
+      if (leader) {
+        for (int plane = 0; plane < T::kPlanes; ++plane) {
+          for (int block = 0; block < T::kOutBlocks; ++block) {
+            store_tile(out, ring.memory(i) + T::out_offset(plane, block, group), n0 + block * T::kOutChannels,
+                       m0 + group * 64, plane);
+          }
         }
+        commit_stores();
       }
-      wait_stores();
     }
+    if (leader) wait_stores_read();  // shared memory must last as long
   }
 #endif
 }

@@ -7,31 +7,34 @@
 
 namespace resnet::cuda::sm90 {
 
+inline constexpr int kSharedLimit = 227 * 1024;  // bytes of shared memory a block of sm_90
+
 // The result is fp32 [m][n] at `raw` where that is not null, else a tensor in the format of the operands.
 struct GemmParams {
-  int m = 0, n = 0;                        // pixels (images · oh · ow), output channels
-  int oh = 1, ow = 1;                      // of the output
-  int stride_h = 1, stride_w = 1;          // of base pixels
-  int lower_h = 0, lower_w = 0;            // base pixel of output (0, 0): minus the padding
-  int filter_w = 1;                        // taps are numbered row by row
-  int channel_steps = 1;                   // stages a tap: input channels / channels of a stage
-  int steps = 1;                           // stages in all
-  int images = 0;                          // distance between the planes of x, in images
-  const float* scale = nullptr;            // [n, padded to kTileN]; int8: the multiplier
-  const float* shift = nullptr;            // [n, padded to kTileN]; int8: int32, added to the sum
+  int m = 0, n = 0;                // pixels (images · oh · ow), output channels
+  int oh = 1, ow = 1;              // of the output
+  int stride_h = 1, stride_w = 1;  // of base pixels
+  int lower_h = 0, lower_w = 0;    // base pixel of output (0, 0): minus the padding
+  int filter_w = 1;                // taps are numbered row by row
+  int channel_steps = 1;           // stages a tap: input channels / channels of a stage
+  int steps = 1;                   // stages in all
+  int images = 0;                  // distance between the planes of x, in images
+  const float* scale = nullptr;    // [n, padded to kTileN]; int8: the multiplier
+  const float* shift = nullptr;    // [n, padded to kTileN]; int8: int32, added to the sum
   bool relu = false;
   bool has_residual = false;
-  float residual_scale = 0;                // int8: m_r
-  bool residual_signed = false;            // int8: s8, else u8
-  float low = 0, high = 0;                 // int8: range of the result
-  float* raw = nullptr;                    // the result as fp32 [m][n] instead of a tensor
-  void* out = nullptr;                     // as the maps name it; for blocks of a cluster, which write directly
+  float residual_scale = 0;      // int8: m_r
+  bool residual_signed = false;  // int8: s8, else u8
+  float low = 0, high = 0;       // int8: range of the result
+  float* raw = nullptr;          // the result as fp32 [m][n] instead of a tensor
+  void* out = nullptr;           // as the maps name it; for blocks of a cluster, which write directly
   const void* residual = nullptr;
 };
 
 enum class TileShape {
   m128n128,
   m128n64,
+  m64n64,
   m64n64_cluster,  // k split over the blocks of a cluster
 };
 
@@ -43,6 +46,7 @@ struct GemmKernel {
   int out_row = 0;       // of the result's tile in shared memory
   int threads = 0;       // a block
   int shared_bytes = 0;  // a block
+  int blocks = 1;        // that a multiprocessor holds
   bool cluster = false;
 };
 

@@ -39,7 +39,8 @@ void require(CUresult result, const char* what) {
 }  // namespace
 
 CUtensorMap encode(const TileMap& m) {
-  static const auto encode_tiled = driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
+  static const auto encode_tiled =
+      driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
   const auto row = static_cast<cuuint64_t>(m.width * m.element_bytes);
   const std::array<cuuint64_t, 3> dims{static_cast<cuuint64_t>(m.width), static_cast<cuuint64_t>(m.rows),
                                        static_cast<cuuint64_t>(m.planes)};

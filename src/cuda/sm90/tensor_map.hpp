@@ -1,5 +1,5 @@
-// Descriptors that tell the TMA how a tensor lies in memory (cuTensorMapEncode…). The driver's functions are looked up at
-// run time, so that nothing links the driver's library.
+// Descriptors that tell the TMA how a tensor lies in memory (cuTensorMapEncode…). The driver's functions are
+// looked up at run time, so that nothing links the driver's library.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +8,9 @@
 
 namespace resnet::cuda::sm90 {
 
-// Planes of rows: element (x, y, plane) at x + y · width + plane · width · rows. A box is box_x × box_y of one plane.
-// What lies outside reads as zero and is not written. Swizzled by the box's row of 128 or 64 bytes. Throw
-// Error{internal} where the driver refuses, device_unavailable where it is too old.
+// Planes of rows: element (x, y, plane) at x + y · width + plane · width · rows. A box is box_x × box_y of
+// one plane. What lies outside reads as zero and is not written. Swizzled by the box's row of 128 or 64
+// bytes. Throw Error{internal} where the driver refuses, device_unavailable where it is too old.
 struct TileMap {
   void* data;
   CUtensorMapDataType type;
@@ -20,8 +20,9 @@ struct TileMap {
 };
 CUtensorMap encode(const TileMap& map);
 
-// An NHWC tensor read in im2col order: `pixels` base pixels at a time of the convolution's own grid, `box_c` channels of
-// each. Strides in bytes; 16 divides them. Corners and steps as the filter's size, stride and padding make them.
+// An NHWC tensor read in im2col order: `pixels` base pixels at a time of the convolution's own grid, `box_c`
+// channels of each. Strides in bytes; 16 divides them. Corners and steps as the filter's size, stride and
+// padding make them.
 struct Im2colMap {
   void* data;
   CUtensorMapDataType type;
