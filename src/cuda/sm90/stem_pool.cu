@@ -1,24 +1,25 @@
-// conv1 (7 × 7, stride 2), bn1, relu and maxpool (3 × 3, stride 2) in one kernel: what lies between, four times
-// the result's size, never leaves the multiprocessor.
+// conv1 (7 × 7, stride 2), bn1, relu and maxpool (3 × 3, stride 2) in one kernel: what lies between, four
+// times the result's size, never leaves the multiprocessor.
 //
-//   c[r][ow][oc] = relu(scale · sum over kh, kw, ic of x[2r − 3 + kh][2ow − 3 + kw][ic] · w[oc][ic][kh][kw] + shift)
-//   y[p][q][oc]  = max of c[2p − 1 … 2p + 1][2q − 1 … 2q + 1][oc]
+//   c[r][ow][oc] = relu(scale · sum over kh, kw, ic of x[2r − 3 + kh][2ow − 3 + kw][ic] · w[oc][ic][kh][kw] +
+//   shift) y[p][q][oc]  = max of c[2p − 1 … 2p + 1][2q − 1 … 2q + 1][oc]
 //
-// A block owns one row of the result: three rows of conv1's output, eleven of the picture. Its threads write those
-// as pixels of 4 elements (int8: 8) into shared memory; two neighbouring pixels are 16 bytes, a unit, and an
-// output pixel's window begins one unit after that of the pixel to its left:
+// A block owns one row of the result: three rows of conv1's output, eleven of the picture. Its threads write
+// those as pixels of 4 elements (int8: 8) into shared memory; two neighbouring pixels are 16 bytes, a unit,
+// and an output pixel's window begins one unit after that of the pixel to its left:
 //
 //   unit:      0   1   2   3   4   5 …          8 rows of A, 16 bytes of k each, are 8 neighbouring units;
 //   ow = 0:   [0   1   2   3]                   the next 16 bytes of k begin one unit later
 //   ow = 1:       [1   2   3   4]
 //
-// Without a swizzle the tensor core reads A as core matrices of 8 rows × 16 bytes, 128 bytes in one piece, wherever
-// its descriptor says. Here they overlap: SBO = 8 units to the next 8 pixels, LBO = 1 unit to the next 16 bytes of k.
-// So the windows are never written out. A warpgroup computes one row, 64 pixels a time.
+// Without a swizzle the tensor core reads A as core matrices of 8 rows × 16 bytes, 128 bytes in one piece,
+// wherever its descriptor says. Here they overlap: SBO = 8 units to the next 8 pixels, LBO = 1 unit to the
+// next 16 bytes of k. So the windows are never written out. A warpgroup computes one row, 64 pixels a time.
 //
-// Order of additions, and so the bits, are those of conv1 alone (implicit_gemm.cuh): a stage is a row of the filter.
-// Bound for large batches: the tensor core (1.5 times the products, for every row is computed for one or two results),
-// 166 µs of an H200 for 256 pictures of 224 × 224 in fp16. Test: ctest -R cuda; time: resnet bench --layers
+// Order of additions, and so the bits, are those of conv1 alone (implicit_gemm.cuh): a stage is a row of the
+// filter. Bound for large batches: the tensor core (1.5 times the products, for every row is computed for one
+// or two results), 166 µs of an H200 for 256 pictures of 224 × 224 in fp16. Test: ctest -R cuda; time: resnet
+// bench --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/sm90/implicit_gemm.cuh"
@@ -31,10 +32,10 @@ namespace {
 
 constexpr int kFilter = 7, kChannels = 64, kRows = 3, kInputRows = 2 * kRows + kFilter - 2;
 constexpr int kGroups = kRows, kBlock = kGroups * 128;
-constexpr int kUnit = 16;                               // bytes: two pixels
-constexpr int kRowUnits = 4;                            // of k: a row of the filter, eight pixels
+constexpr int kUnit = 16;                                  // bytes: two pixels
+constexpr int kRowUnits = 4;                               // of k: a row of the filter, eight pixels
 constexpr int kWeightRow = kRowUnits * kChannels * kUnit;  // bytes of a row of the filter
-constexpr int kWeights = kFilter * kWeightRow;          // bytes of a plane
+constexpr int kWeights = kFilter * kWeightRow;             // bytes of a plane
 
 struct Geometry {
   int h, w;    // of the picture
@@ -65,17 +66,18 @@ Geometry geometry_of(int h, int w) {
 
 // Core matrices without a swizzle; strides in bytes.
 __device__ __forceinline__ std::uint64_t core_matrices(std::uint32_t address, int k_stride, int row_stride) {
-  return (static_cast<std::uint64_t>(row_stride >> 4) << 32) | (static_cast<std::uint64_t>(k_stride >> 4) << 16) |
-         ((address & 0x3FFFF) >> 4);
+  return (static_cast<std::uint64_t>(row_stride >> 4) << 32) |
+         (static_cast<std::uint64_t>(k_stride >> 4) << 16) | ((address & 0x3FFFF) >> 4);
 }
 
 // The picture's rows from `first` on, as units, zeros (int8: the pixel that stands for them) around it.
 template <class Format>
-__device__ __forceinline__ void load_picture(const float* input, const Geometry& g, const PixelRule& rule, int image,
-                                             int first, std::byte* to) {
+__device__ __forceinline__ void load_picture(const float* input, const Geometry& g, const PixelRule& rule,
+                                             int image, int first, std::byte* to) {
   using Element = typename Format::Element;
   constexpr int kElements = sizeof(Element) == 1 ? 8 : 4;
-  const int pixels = g.units * 2, warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
+  const int pixels = g.units * 2, warp = static_cast<int>(threadIdx.x) / 32,
+            lane = static_cast<int>(threadIdx.x) % 32;
   const int plane = g.h * g.w;
   const float* picture = input + static_cast<std::size_t>(image) * 3 * static_cast<std::size_t>(plane);
   for (int r = warp; r < kInputRows; r += kBlock / 32) {  // a warp a row
@@ -106,15 +108,15 @@ __device__ __forceinline__ void load_picture(const float* input, const Geometry&
 
 // Sums of 64 pixels × 64 channels. a: the first pixel's window in the first of the filter's rows.
 template <class Format>
-__device__ __forceinline__ void multiply_windows(typename Format::Sum (&sum)[32], std::uint32_t a, std::uint32_t weights,
-                                                 const Geometry& g) {
+__device__ __forceinline__ void multiply_windows(typename Format::Sum (&sum)[32], std::uint32_t a,
+                                                 std::uint32_t weights, const Geometry& g) {
   const int row = g.units * kUnit;
   const auto of_a = [&](int kh, int step, int plane) {
     return core_matrices(a + plane * g.input_plane() + kh * row + step * 2 * kUnit, kUnit, 8 * kUnit);
   };
   const auto of_w = [&](int kh, int step, int plane) {
-    return core_matrices(weights + plane * kWeights + kh * kWeightRow + step * 2 * kChannels * kUnit, kChannels * kUnit,
-                         8 * kUnit);
+    return core_matrices(weights + plane * kWeights + kh * kWeightRow + step * 2 * kChannels * kUnit,
+                         kChannels * kUnit, 8 * kUnit);
   };
   if constexpr (Format::kPlanes == 1) {
     wgmma_fence();
@@ -146,8 +148,8 @@ __device__ __forceinline__ void multiply_windows(typename Format::Sum (&sum)[32]
   }
 }
 
-// Byte of a pixel's channel in a row of conv1's output: groups of 16 bytes change places, so that neither the writes
-// (8 pixels × 4 threads) nor the reads of the pool meet in a bank.
+// Byte of a pixel's channel in a row of conv1's output: groups of 16 bytes change places, so that neither the
+// writes (8 pixels × 4 threads) nor the reads of the pool meet in a bank.
 template <class Element>
 __device__ __forceinline__ int conv_byte(int pixel, int channel) {
   constexpr int kRow = kChannels * sizeof(Element);
@@ -157,8 +159,8 @@ __device__ __forceinline__ int conv_byte(int pixel, int channel) {
 
 template <class Format>
 __global__ void __launch_bounds__(kBlock, Format::kPlanes == 1 ? 2 : 1)
-    stem_pool_kernel(const float* __restrict__ input, const std::byte* __restrict__ packed, GemmParams p, PixelRule rule,
-                     Geometry g, typename Format::Element* __restrict__ out) {
+    stem_pool_kernel(const float* __restrict__ input, const std::byte* __restrict__ packed, GemmParams p,
+                     PixelRule rule, Geometry g, typename Format::Element* __restrict__ out) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
   using Element = typename Format::Element;
   extern __shared__ std::byte shared_memory[];
@@ -190,12 +192,14 @@ __global__ void __launch_bounds__(kBlock, Format::kPlanes == 1 ? 2 : 1)
       // The last tile is moved left rather than cut: what it shares with the one before comes out the same.
       const int pixel = max(min(first, g.cw - 64), 0);
       typename Format::Sum sum[32];
-      multiply_windows<Format>(sum, shared_address(picture) + 2 * group * g.units * kUnit + pixel * kUnit, weights, g);
+      multiply_windows<Format>(sum, shared_address(picture) + 2 * group * g.units * kUnit + pixel * kUnit,
+                               weights, g);
 #pragma unroll
       for (int j = 0; j < kChannels / 8; ++j) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
-          const int x = pixel + thread / 32 * 16 + thread % 32 / 4 + 8 * half, channel = 8 * j + thread % 4 * 2;
+          const int x = pixel + thread / 32 * 16 + thread % 32 / 4 + 8 * half,
+                    channel = 8 * j + thread % 4 * 2;
           const typename Format::Sum pair[2] = {sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]};
           Pack<Element, 2> pack[Format::kPlanes];
           finish<Format, 2>(pair, p, load_affine<2>(p, channel), pack);
@@ -217,7 +221,8 @@ __global__ void __launch_bounds__(kBlock, Format::kPlanes == 1 ? 2 : 1)
   for (int i = static_cast<int>(threadIdx.x); i < g.ow * kVectors; i += kBlock) {
     const int q = i / kVectors, channel = i % kVectors * kVector;
     const auto load = [&](int r, int x, Vector(&to)[Format::kPlanes]) {
-      const std::byte* line = conv + (r - 2 * row + 1) * g.conv_row<Format>() + conv_byte<Element>(x, channel);
+      const std::byte* line =
+          conv + (r - 2 * row + 1) * g.conv_row<Format>() + conv_byte<Element>(x, channel);
 #pragma unroll
       for (int plane = 0; plane < Format::kPlanes; ++plane)
         to[plane] = *reinterpret_cast<const Vector*>(line + plane * kRows * g.conv_row<Format>());
