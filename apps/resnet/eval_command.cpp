@@ -8,6 +8,7 @@
 #include "eval/html_report.hpp"
 #include "eval/logits_check.hpp"
 #include "eval/npy.hpp"
+#include "eval/thresholds.hpp"
 #include "interrupt.hpp"
 #include "json_output.hpp"
 #include "open_model.hpp"
@@ -37,6 +38,7 @@ struct EvalArguments {
   std::string logits;
   std::string expect_logits;
   double tolerance = 1e-4;
+  std::string write_thresholds;
   std::string html;
   bool json = false;
 };
@@ -208,6 +210,21 @@ void write_report(const EvalArguments& args, const Model& model, const eval::Eva
   write_file_atomically(args.html, eval::html_report(evaluation, context));
 }
 
+// A copy of the model whose thresholds are chosen on these pictures.
+void write_thresholds(const EvalArguments& args, Model model, const eval::Evaluation& evaluation) {
+  if (!evaluation.multilabel->best) {
+    throw Error(ErrorCode::not_found, fmt::format("--write-thresholds {}: no picture has a label to choose "
+                                                  "thresholds by, and nothing was written",
+                                                  args.write_thresholds));
+  }
+  model.head.thresholds = eval::choose_class_thresholds(*evaluation.multilabel, evaluation.scores);
+  save_model(model, args.write_thresholds, ModelFormat::safetensors);
+  const eval::MultilabelMetrics with = eval::multilabel_metrics(
+      evaluation.scores, evaluation.targets, model.architecture.classes(), model.head.thresholds);
+  note("The model with thresholds chosen on these pictures -> {} (F1 {} with them)",
+       printable(args.write_thresholds), percent(with.overall.f1()));
+}
+
 // Throws where there is nothing to tell about the model; then no output is written.
 void require_figures(const eval::Evaluation& evaluation, std::size_t pictures) {
   const auto count = [](auto value) { return grouped(static_cast<std::int64_t>(value)); };
@@ -228,13 +245,23 @@ void require_fitting_options(const EvalArguments& args) {
   const bool coco = args.data.starts_with("coco:");
   if (!coco && args.threshold >= 0) throw UsageError("--threshold is for --data coco:…");
   if (!coco && !args.crowd.empty()) throw UsageError("--crowd is for --data coco:…");
+  if (!coco && !args.write_thresholds.empty()) throw UsageError("--write-thresholds is for --data coco:…");
   if (coco && !args.devkit.empty()) throw UsageError("--devkit is for --data imagenet:…");
+  require_not_pth({"--write-thresholds", args.write_thresholds}, "thresholds");
 }
 
 int run_eval(const EvalArguments& args) {
   require_fitting_options(args);
-  require_writable({{"--logits", args.logits}, {"--html", args.html}});
+  require_writable(
+      {{"--logits", args.logits}, {"--write-thresholds", args.write_thresholds}, {"--html", args.html}});
   const Model model = open_model(args.model);
+  if (!args.write_thresholds.empty() && model.head.kind != HeadKind::sigmoid) {
+    throw Error(
+        ErrorCode::invalid_argument,
+        fmt::format("--write-thresholds: {} gives one label a picture (a softmax head), which needs no "
+                    "thresholds; `resnet export --head sigmoid` makes a tagger of it",
+                    args.model.model));
+  }
   eval::DatasetOptions dataset_options;
   dataset_options.classes = model.architecture.classes();
   dataset_options.labels = model.labels;
@@ -262,7 +289,8 @@ int run_eval(const EvalArguments& args) {
   std::optional<eval::LogitsCheck> check;
   if (watcher->check() != nullptr) check = *watcher->check();
   watcher.reset();  // takes the progress line away
-  // Before anything is printed: a reader of standard output that goes away must not cost the report.
+  // Before anything is printed: a reader of standard output that goes away must not cost the files.
+  if (!args.write_thresholds.empty()) write_thresholds(args, model, evaluation);
   if (!args.html.empty()) write_report(args, model, evaluation, thresholds);
 
   if (args.json) {
@@ -289,7 +317,9 @@ void add_eval_command(CLI::App& app, Action& action) {
                                   "  resnet eval -m resnet50.pth --data imagenet:val/labels.csv,val\n"
                                   "  resnet eval -m resnet50.pth --data imagenet:ILSVRC2012_img_val\n"
                                   "  resnet eval -m tagger.safetensors --html report.html \\\n"
-                                  "              --data coco:instances_val2017.json,val2017\n");
+                                  "              --data coco:instances_val2017.json,val2017\n"
+                                  "  resnet eval -m int8.safetensors --data coco:val.json,val \\\n"
+                                  "              --write-thresholds tagger-int8.safetensors\n");
   add_model_options(*command, args->model);
   command
       ->add_option("--data", args->data,
@@ -334,6 +364,11 @@ void add_eval_command(CLI::App& app, Action& action) {
       ->type_name("X")
       ->check(number(0))
       ->needs(expected);
+  add_output_option(
+      *command, "--write-thresholds", args->write_thresholds, "OUT.safetensors",
+      "coco: write a copy of the model with the thresholds, one a class, that these pictures suggest "
+      "(best F1, those of rare classes drawn towards the one best for all); what a tagger needs "
+      "after `resnet quantize`. OUT may be the model itself");
   add_output_option(*command, "--html", args->html, "REPORT.html",
                     "Write a report as one self-contained page");
   command->add_flag("--json", args->json, "One JSON object");

@@ -60,6 +60,13 @@ void require_writable(std::initializer_list<OutputFile> files) {
   }
 }
 
+void require_not_pth(const OutputFile& file, const char* what) {
+  const fs::path ending = fs::path(file.path).extension();
+  if (ending != ".pth" && ending != ".pt") return;
+  throw UsageError(
+      fmt::format("a .pth holds no {}: give {} a name that ends in .safetensors", what, file.option));
+}
+
 void require_writable_folder(const char* option, const std::string& path) {
   if (path.empty()) return;
   fs::path folder = fs::absolute(path).lexically_normal();

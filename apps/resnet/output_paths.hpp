@@ -24,6 +24,9 @@ struct OutputFile {
 // replace it).
 void require_writable(std::initializer_list<OutputFile> files);
 
+// Throws UsageError where the name ends as PyTorch's files do, which cannot hold `what`: "model in int8".
+void require_not_pth(const OutputFile& file, const char* what);
+
 // The same of a folder, which is made with the folders above it, or is there already.
 void require_writable_folder(const char* option, const std::string& path);
 

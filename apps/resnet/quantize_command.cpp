@@ -208,10 +208,7 @@ void write_report(const QuantizeArguments& args, const Model& model, std::size_t
 
 int run_quantize(const QuantizeArguments& args) {
   if ((args.gate >= 0) != !args.data.empty()) throw UsageError("--gate and --data go together");
-  const fs::path ending = fs::path(args.out).extension();
-  if (ending == ".pth" || ending == ".pt") {
-    throw UsageError("a .pth holds no model in int8: give --out a name that ends in .safetensors");
-  }
+  require_not_pth({"--out", args.out}, "model in int8");
   require_writable({{"--out", args.out}, {"--html", args.html}});
   const Model model = open_model(args.model);
   const std::optional<eval::Dataset> gate = gate_pictures(model, args);
@@ -264,7 +261,10 @@ void add_quantize_command(CLI::App& app, Action& action) {
       add_command(app, "quantize", "Make an int8 model from an fp32 one and some photos",
                   "  resnet quantize resnet50.pth --calibrate Pictures/ --out int8.safetensors\n"
                   "  resnet quantize birds.pth --calibrate list.txt --images 500 --gate 0.4 \\\n"
-                  "      --data imagenet:val/labels.csv,val --out birds-int8.safetensors\n");
+                  "      --data imagenet:val/labels.csv,val --out birds-int8.safetensors\n"
+                  "  resnet quantize tagger.safetensors --calibrate Pictures/ --out t8.safetensors\n"
+                  "  resnet eval -m t8.safetensors --data coco:val.json,val \\\n"
+                  "      --write-thresholds t8.safetensors   # a tagger's, for int8\n");
   command
       ->add_option("MODEL", args->model.model,
                    "fp32 model: file, folder or a name to be found (see `resnet doctor`)")

@@ -1,5 +1,6 @@
 #include "train/evaluation.hpp"
 
+#include "eval/thresholds.hpp"
 #include "train/run_data.hpp"
 
 #include <algorithm>
@@ -19,33 +20,15 @@ TrainingSet share_of(const TrainingSet& set, const DataParallel& processes) {
   return part;
 }
 
-float middle_below(std::span<const float> scores, std::size_t first, std::size_t stride, float threshold) {
-  float below = 0;
-  for (std::size_t i = first; i < scores.size(); i += stride) {
-    if (scores[i] < threshold) below = std::max(below, scores[i]);
-  }
-  return below + (threshold - below) / 2;
+// What output.thresholds asks for.
+std::vector<float> choose_thresholds(const eval::MultilabelMetrics& metrics, std::span<const float> scores,
+                                     const std::string& thresholds) {
+  if (thresholds == "none") return {};
+  if (thresholds == "per_class") return eval::choose_class_thresholds(metrics, scores);
+  return std::vector<float>(metrics.per_class.size(), eval::choose_threshold(metrics, scores));
 }
 
 }  // namespace
-
-std::vector<float> choose_thresholds(const eval::MultilabelMetrics& metrics, std::span<const float> scores,
-                                     const std::string& thresholds) {
-  constexpr float kPriorPositives = 10;
-  const std::size_t classes = metrics.per_class.size();
-  if (thresholds == "none") return {};
-  const float one = metrics.best ? middle_below(scores, 0, 1, metrics.best->threshold) : 0.5f;
-  std::vector<float> chosen(classes, one);
-  if (thresholds == "one") return chosen;
-  for (std::size_t c = 0; c < classes; ++c) {
-    const eval::ClassMetrics& own = metrics.per_class[c];
-    if (!own.best) continue;
-    const auto positives = static_cast<float>(own.positives);
-    const float best = middle_below(scores, c, classes, own.best->threshold);
-    chosen[c] = (positives * best + kPriorPositives * one) / (positives + kPriorPositives);
-  }
-  return chosen;
-}
 
 double Validation::score() const {
   return multilabel ? multilabel->map : classification->top1();

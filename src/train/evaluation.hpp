@@ -59,12 +59,4 @@ class Evaluator {
   std::unique_ptr<BatchLoader> loader_;  // null where the part is empty
 };
 
-// The thresholds of best F1, in the middle between the last accepted score and the first refused one, so that
-// a score that another device gives differently in its last digits falls on the same side. "one" (of
-// output.thresholds): of all classes together, 0.5 where nothing has a positive. "per_class": each class's
-// own, drawn towards that one as if ten positives more had asked for it: with a handful of positives a
-// class's best is a matter of luck.
-std::vector<float> choose_thresholds(const eval::MultilabelMetrics& metrics, std::span<const float> scores,
-                                     const std::string& thresholds);
-
 }  // namespace resnet::train

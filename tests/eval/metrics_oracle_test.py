@@ -97,6 +97,31 @@ class MetricsOracle(unittest.TestCase):
         ours = run("multilabel", self.save("s", np.random.default_rng(1).random((9, 3))), self.save("t", np.zeros((9, 3))), 0.5)
         self.assertEqual((ours["mAP"], ours["classes"], ours["ap"]), (0, 0, [None] * 3))
 
+    def best_threshold(self, targets, scores):
+        """The middle between the threshold of best F1, of equal ones the highest, and the score below it."""
+        precision, recall, thresholds = metrics.precision_recall_curve(targets, scores)
+        f1 = (2 * precision * recall / np.maximum(precision + recall, 1e-30))[:-1]
+        best = thresholds[np.isclose(f1, f1.max(), rtol=0, atol=1e-12)].max()
+        return (max(scores[scores < best], default=0) + best) / 2
+
+    def check_thresholds(self, scores, targets):
+        scores = scores.astype(np.float32)
+        ours = run("thresholds", self.save("scores", scores), self.save("targets", targets))
+        common = self.best_threshold(targets.ravel(), scores.ravel())
+        self.assertAlmostEqual(ours["common"], common, delta=TOLERANCE)
+        for c, chosen in enumerate(ours["per_class"]):
+            positives = targets[:, c].sum()
+            own = self.best_threshold(targets[:, c], scores[:, c]) if positives else 0
+            self.assertAlmostEqual(chosen, (positives * own + 10 * common) / (positives + 10), delta=TOLERANCE, msg=f"class {c}")
+
+    def test_thresholds(self):
+        rng = np.random.default_rng(11)
+        targets = rng.random((200, 12)) < rng.random(12) * 0.4
+        targets[:, 3], targets[:, 4] = False, True
+        self.check_thresholds(1 / (1 + np.exp(-(rng.normal(size=targets.shape) + targets))), targets)
+        self.check_thresholds(rng.integers(0, 5, targets.shape) / 5, targets)  # ties
+        self.check_thresholds(rng.random((1, 12)), np.arange(12)[None] % 2 == 0)  # one picture
+
     def test_top_k(self):
         rng = np.random.default_rng(3)
         scores = rng.normal(size=(500, 30)).astype(np.float32)

@@ -1,12 +1,14 @@
 // Prints what this library makes of arrays written by NumPy, for comparison with other implementations.
 //
 //   eval_metrics_tool multilabel SCORES.npy TARGETS.npy THRESHOLD
+//   eval_metrics_tool thresholds SCORES.npy TARGETS.npy
 //   eval_metrics_tool single SCORES.npy TARGETS.npy            targets [N, 1]: the class
 //   eval_metrics_tool order DEVKIT_OR_FILE                     class index of ILSVRC's numbers
 #include "eval/classification_metrics.hpp"
 #include "eval/multilabel_metrics.hpp"
 #include "eval/npy.hpp"
 #include "eval/synsets.hpp"
+#include "eval/thresholds.hpp"
 
 #include <cstdio>
 #include <string>
@@ -19,16 +21,32 @@ namespace {
 
 using namespace resnet::eval;
 
-nlohmann::json multilabel(const char* scores_path, const char* targets_path, const char* threshold) {
-  const NpyMatrix scores(scores_path), targets(targets_path);
-  std::vector<float> flat;
-  std::vector<std::uint8_t> wanted;
-  for (std::int64_t i = 0; i < scores.rows(); ++i) {
-    flat.insert(flat.end(), scores.row(i).begin(), scores.row(i).end());
-    for (const float t : targets.row(i)) wanted.push_back(t != 0);
+struct Labelled {
+  int classes;
+  std::vector<float> scores;
+  std::vector<std::uint8_t> targets;
+
+  Labelled(const char* scores_path, const char* targets_path) {
+    const NpyMatrix rows(scores_path), wanted(targets_path);
+    classes = static_cast<int>(rows.columns());
+    for (std::int64_t i = 0; i < rows.rows(); ++i) {
+      scores.insert(scores.end(), rows.row(i).begin(), rows.row(i).end());
+      for (const float t : wanted.row(i)) targets.push_back(t != 0);
+    }
   }
-  const auto m = multilabel_metrics(flat, wanted, static_cast<int>(scores.columns()),
-                                    std::vector<float>{std::stof(threshold)});
+  MultilabelMetrics metrics(float threshold) const {
+    return multilabel_metrics(scores, targets, classes, std::vector<float>{threshold});
+  }
+};
+
+nlohmann::json thresholds(const char* scores_path, const char* targets_path) {
+  const Labelled all(scores_path, targets_path);
+  const MultilabelMetrics m = all.metrics(0.5f);
+  return {{"common", choose_threshold(m, all.scores)}, {"per_class", choose_class_thresholds(m, all.scores)}};
+}
+
+nlohmann::json multilabel(const char* scores_path, const char* targets_path, const char* threshold) {
+  const MultilabelMetrics m = Labelled(scores_path, targets_path).metrics(std::stof(threshold));
   nlohmann::json ap = nlohmann::json::array();
   for (const ClassMetrics& c : m.per_class)
     ap.push_back(c.ap ? nlohmann::json(*c.ap) : nlohmann::json(nullptr));
@@ -58,6 +76,8 @@ int main(int argc, char** argv) {
     nlohmann::json out;
     if (what == "multilabel" && argc == 5) {
       out = multilabel(argv[2], argv[3], argv[4]);
+    } else if (what == "thresholds" && argc == 4) {
+      out = thresholds(argv[2], argv[3]);
     } else if (what == "single" && argc == 4) {
       out = single(argv[2], argv[3]);
     } else if (what == "order" && argc == 3) {

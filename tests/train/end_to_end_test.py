@@ -102,6 +102,11 @@ output: {{log_every: 2, images: 2}}
             self.assertTrue(torch.equal(a[name], b[name]), name)
 
 
+    def thresholds(self, model):
+        done = subprocess.run([RESNET, "info", model, "--json"], check=True, capture_output=True)
+        return json.loads(done.stdout)["head"].get("thresholds", [])
+
+
 class Run(Training):
     def test_a_run_learns_and_leaves_a_model_that_resnet_and_pytorch_read(self):
         text = self.train("train.epochs=6", "ema.decay=0.5")
@@ -128,6 +133,7 @@ class Run(Training):
         self.assertEqual(found["images"], 12)
         for key in ("mAP", "OF1", "CF1", "precision", "recall"):
             self.assertAlmostEqual(found[key], best[key], places=6, msg=key)
+        self.assertEqual(len(set(self.thresholds(model))), 3)
 
         # And PyTorch's own network takes the weights as they are.
         for path in (self.checkpoints() / "best_model.pth", self.checkpoints() / "checkpoint_epoch_6" / "model.pth"):
@@ -138,12 +144,15 @@ class Run(Training):
         self.assertFalse((self.checkpoints() / "checkpoint_epoch_4").exists(), "only two are kept")
 
     def test_mixed_precision_and_distillation_run(self):
-        self.train("train.precision=bf16", "train.epochs=1")
+        self.train("train.precision=bf16", "train.epochs=1", "output.thresholds=one")
         teacher = self.checkpoints() / "best_model.safetensors"
+        self.assertEqual(len(self.thresholds(teacher)), 3)
+        self.assertEqual(len(set(self.thresholds(teacher))), 1)
         self.train("model.network=resnet34", f"distill.teacher={teacher}", "train.epochs=1", "train.optimizer=sgd",
                    "augment.mixup=0.2", "loss.kind=bce", "train.channels_last=false", "train.clip_gradient=1",
-                   "train.freeze_batchnorm_epoch=1")
+                   "train.freeze_batchnorm_epoch=1", "output.thresholds=none")
         self.assertEqual(len(self.log("epoch", name="resnet34_fp32")), 1)
+        self.assertEqual(self.thresholds(self.checkpoints(name="resnet34_fp32") / "best_model.safetensors"), [])
 
     def test_one_class_a_picture(self):
         for name, colour in COLOURS.items():
