@@ -204,7 +204,7 @@ class Shipped(TagTest):
 
 class Korean(TagTest):
     LABELS = ["person", "kind 1", "zebra", "dog", "cat", "tv", "stop sign", "teddy bear", "bicycle", "cup"]
-    KOREAN = ["\uc0ac\ub78c", "kind 1", "\uc5bc\ub8e9\ub9d0", "\uac1c", "\uace0\uc591\uc774", "\ud154\ub808\ube44\uc804",
+    KOREAN = ["\uc0ac\ub78c", "kind 1", "\uc5bc\ub8e9\ub9d0", "\uac1c", "\uace0\uc591\uc774", "TV",
               "\uc815\uc9c0 \ud45c\uc9c0\ud310", "\uacf0 \uc778\ud615", "\uc790\uc804\uac70", "\ucef5"]
 
     def setUp(self):
