@@ -1,6 +1,6 @@
 """Keeps the documents true where a machine can tell:
 - README.md and README.ko.md hold the same code blocks, in the same order;
-- the figures in both are those of docs/benchmarks/cpu.md;
+- the figures in both are those of docs/benchmarks/cpu.md, those in the cards of models/ those of models/reports/;
 - every relative link leads to a file or a heading that exists;
 - every file and command of this repository that is named in `code` exists.
     check_docs.py [PROGRAM]
@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "models").glob("*.md")])
 problems = []
 
 
@@ -36,9 +36,10 @@ def check_readmes():
 
 
 def check_figures():
-    done = subprocess.run([sys.executable, ROOT / "tools" / "readme_table.py", "--check"], capture_output=True, text=True)
-    if done.returncode != 0:
-        problems.append(done.stderr.strip())
+    for tool in ("readme_table.py", "model_card.py"):
+        done = subprocess.run([sys.executable, ROOT / "tools" / tool, "--check"], capture_output=True, text=True)
+        if done.returncode != 0:
+            problems.append(done.stderr.strip())
 
 
 def check_links():
