@@ -16,8 +16,8 @@ namespace resnet::eval {
 // The one for all classes together; 0.5 where no picture has any of them.
 float choose_threshold(const MultilabelMetrics& metrics, std::span<const float> scores);
 
-// One a class: its own, drawn towards that of all classes as if ten positives more had asked for it, for with a
-// handful of positives a class's best is a matter of luck. A class without positives gets that of all.
+// One a class: its own, drawn towards that of all classes as if ten positives more had asked for it, for with
+// a handful of positives a class's best is a matter of luck. A class without positives gets that of all.
 std::vector<float> choose_class_thresholds(const MultilabelMetrics& metrics, std::span<const float> scores);
 
 }  // namespace resnet::eval
