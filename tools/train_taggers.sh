@@ -24,6 +24,7 @@ fi
 # Seen from the checkout, whose configurations name their lists so; the reports show these paths.
 data=$(realpath -m --relative-to="$root" "$1")
 out=$(realpath -m --relative-to="$root" "$2")
+trap 'echo "train_taggers: stopped at line $LINENO" >&2' ERR
 settings=("${@:3}")
 build=$(realpath -m "${RESNET_BUILD:-$root/build/release}")
 cd "$root"
