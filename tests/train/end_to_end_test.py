@@ -101,7 +101,6 @@ output: {{log_every: 2, images: 2}}
         for name in a:
             self.assertTrue(torch.equal(a[name], b[name]), name)
 
-
     def thresholds(self, model):
         done = subprocess.run([RESNET, "info", model, "--json"], check=True, capture_output=True)
         return json.loads(done.stdout)["head"].get("thresholds", [])
