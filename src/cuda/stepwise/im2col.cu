@@ -10,8 +10,9 @@
 // for stride 1 (for stride 2 every other value of a cache line is used). No shared memory.
 //
 // Bound: memory. It writes KH*KW times what the convolution reads (9 times for 3x3), and the product reads
-// that again: N * IC*KH*KW * OH*OW * 4 bytes written over the bandwidth. That is why implicit GEMM is a rung
-// of docs/kernels.md.
+// that again: N * IC*KH*KW * OH*OW * 4 bytes written over the bandwidth. It takes six times as long, because
+// each value costs several divisions by numbers the compiler does not know (docs/kernels.md). Implicit GEMM
+// needs neither the bytes nor, for every value, the divisions.
 //
 //   test: ctest --preset release -R 'cuda_ops.*Im2col'
 //   time: build/release/resnet bench --model M --backend cuda_stepwise --layers

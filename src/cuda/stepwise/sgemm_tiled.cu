@@ -18,10 +18,11 @@
 // Sums: the 32 products of a step are added up from zero, in ascending k, and then added to the total. Chunks
 // keep the rounding error of 4608 terms (the longest K) where that of 32 + 144 is.
 //
-// Bound: shared memory. A warp's multiply-add needs a load of B and, as the compiler fetches four at once, a
-// quarter of a load of A; a multiprocessor serves one such load a cycle where it could do four warps'
-// multiply-adds. So at most 1/5 of the fp32 peak: 12 TFLOP/s on an H200 (132 multiprocessors at 1.8 GHz).
-// Register tiling is the next rung.
+// Bound: shared memory, which serves a warp one request a cycle. A warp's multiply-add takes one for B, a
+// quarter of a load of four values of A, which takes two, and its part of the tiles' stores: 1.56 cycles, in
+// which a multiprocessor could do six. So at most 0.16 of the fp32 peak, 10.7 TFLOP/s on an H200 (132
+// multiprocessors at 1.98 GHz); layer1 at batch 64 reaches 9.0 (docs/kernels.md). Register tiling is the next
+// rung.
 //
 //   test: ctest --preset release -R 'cuda_ops.*Gemm'
 //   time: build/release/resnet bench --model M --backend cuda_stepwise --layers
