@@ -33,6 +33,8 @@ target_compile_options(
             $<$<COMPILE_LANGUAGE:CXX>:-Woverloaded-virtual>
             # GCC 12 warns of std::string's own copying inside <string> (its bug 105651).
             $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<CXX_COMPILER_ID:GNU>>:-Wno-restrict>
+            # Of several files compiled as one it takes each for a header.
+            $<$<AND:$<COMPILE_LANGUAGE:CXX>,$<CXX_COMPILER_ID:GNU>,$<BOOL:${CMAKE_UNITY_BUILD}>>:-Wno-subobject-linkage>
             $<$<AND:$<COMPILE_LANGUAGE:C,CXX>,$<BOOL:${RESNET_WERROR}>>:-Werror>
             $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${cuda_warnings}>
             $<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${RESNET_WERROR}>>:-Werror=all-warnings>)
