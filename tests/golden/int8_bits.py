@@ -20,7 +20,7 @@ import sys
 SKIPPED = 77
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 CALIBRATION_PHOTOS = 8
-PHOTOS = 4  # whose logits `make` keeps
+PHOTOS = 2  # whose logits `make` keeps
 
 
 def skip(why):
