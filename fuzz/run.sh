@@ -17,19 +17,35 @@ for script in "$root"/fuzz/*/make_seeds.py; do
   if [ -f "$script" ]; then /usr/bin/python3 -B "$script" seeds; fi
 done
 mkdir -p findings
-status=0
-for target in "${targets[@]}"; do
-  name=${target#fuzz_}
-  mkdir -p "corpus/$name" "seeds/$name"
+
+# One target; its verdict in one piece, since several run at once.
+fuzz() {
+  local name=${1#fuzz_} log verdict
   log=findings/$name.log
+  mkdir -p "corpus/$name" "seeds/$name"
   # rss_limit: memory out of proportion to the input is a finding as well.
-  if "./$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
+  if "./$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=1024 -max_len=65536 -print_final_stats=1 \
     -artifact_prefix="findings/$name-" "corpus/$name" "seeds/$name" > "$log" 2>&1; then
     echo "fuzz: $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions in $seconds s, no finding"
   else
-    status=1
-    echo "fuzz: $name: FINDING, see $PWD/findings"
-    tail -n 30 "$log"
+    verdict=$(tail -n 30 "$log")
+    printf 'fuzz: %s: FINDING, see %s\n%s\n' "$name" "$PWD/findings" "$verdict"
+    return 1
   fi
+}
+
+status=0
+running=0
+for target in "${targets[@]}"; do
+  if [ "$running" -ge "${RESNET_JOBS:-$(nproc)}" ]; then
+    wait -n || status=1
+    running=$((running - 1))
+  fi
+  fuzz "$target" &
+  running=$((running + 1))
+done
+while [ "$running" -gt 0 ]; do
+  wait -n || status=1
+  running=$((running - 1))
 done
 exit $status
