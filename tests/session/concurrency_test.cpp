@@ -21,12 +21,12 @@ TEST(Concurrency, RunsOfOneSessionDoNotMix) {
     if (!backend.available) continue;
     SessionOptions options;
     options.backend = backend.name;
-    options.height = options.width = 16;
+    options.height = options.width = 32;
     for (const int threads : {1, 2}) {
       options.threads = threads;
       const Session session(model, options);
       // Shapes differ, so that workspaces of several shapes are lent out at once.
-      const std::vector<Shape> shapes{{1, 3, 16, 16}, {2, 3, 17, 24}, {1, 3, 25, 16}, {1, 3, 16, 16}};
+      const std::vector<Shape> shapes{{1, 3, 32, 32}, {2, 3, 33, 40}, {1, 3, 41, 32}, {1, 3, 32, 32}};
       std::vector<std::vector<float>> inputs, expected;
       for (const Shape& shape : shapes) {
         inputs.push_back(random_values(shape.numel(), inputs.size()));
