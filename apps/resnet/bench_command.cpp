@@ -4,10 +4,14 @@
 #include "command.hpp"
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "cuda/devices.hpp"
 #include "json_output.hpp"
 #include "machine.hpp"
 #include "open_model.hpp"
+#include "output_paths.hpp"
+#include "session/device_name.hpp"
 #include "text.hpp"
+#include "verify/tensor_file.hpp"
 
 #include <memory>
 
@@ -22,6 +26,7 @@ struct BenchArguments {
   int random_depth = 0;
   ComputeArguments compute;
   MeasureOptions measure;
+  std::string input, output;
   bool json = false;
 };
 
@@ -31,6 +36,21 @@ struct Report {
   Measurement measurement;
   Roofs roofs{};  // empty: not asked for, or not known
 };
+
+bool on_gpu(const Session& session) {
+  return parse_device(session.options().device).kind == "cuda";
+}
+
+// "NVIDIA H200, driver 580.65.06; Intel(R) Xeon(R) Processor (16 processors)"
+std::string machine_of(const Session& session) {
+  if (!on_gpu(session)) return machine_name();
+  const GpuReport report = find_gpus();
+  const std::string driver =
+      report.kernel_driver.empty() ? "of CUDA " + report.library : report.kernel_driver;
+  const int index = parse_device(session.options().device).index;
+  return fmt::format("{}, driver {}; {}", cuda::require_device(cuda::devices(), index).name, driver,
+                     machine_name());
+}
 
 Json report_json(const Session& session, const Report& report) {
   const SessionOptions& options = session.options();
@@ -47,24 +67,28 @@ Json report_json(const Session& session, const Report& report) {
   object["ms_median"] = m.ms_median;
   object["ms_min"] = m.ms_min;
   object["ms_p99"] = m.ms_p99;
+  object["clock"] = m.device_clock ? "device" : "wall";
+  object["call_ms_median"] = m.call_ms_median;
   object["images_per_s"] = m.images_per_s;
   object["gflops"] = m.gflops;
   Json layers = Json::array();
   for (const LayerTime& layer : m.layers) {
     layers.push_back(
         {{"module", layer.layer}, {"ms", layer.ms}, {"kernel", layer.kernel}, {"gflops", layer.gflops}});
+    if (report.roofs.known()) layers.back()["roof_ms"] = least_ms(layer, report.roofs);
   }
   object["layers"] = std::move(layers);
-  object["machine"] = machine_name();
+  if (report.roofs.known()) object["roof_ms"] = network_least_ms(m, report.roofs);
+  object["machine"] = machine_of(session);
   object["commit"] = commit();
   return object;
 }
 
 // " (fp32 104.2, int8 401.9)" of a network that computes in both.
 std::string roofs_text(const Roofs& roofs) {
-  if (roofs.size() < 2) return {};
+  if (roofs.gflops.size() < 2) return {};
   std::string text;
-  for (const auto& [precision, roof] : roofs) {
+  for (const auto& [precision, roof] : roofs.gflops) {
     text += fmt::format("{}{} {:.1f}", text.empty() ? " (" : ", ", to_string(precision), roof);
   }
   return text + ")";
@@ -80,17 +104,22 @@ void print_report(const Session& session, const Report& report) {
     speed += fmt::format(", {:.0f} % of the roof of {:.1f}{}", m.gflops / roof * 100, roof,
                          roofs_text(report.roofs));
   }
-  print("{}", align_columns({
-                  {"model", report.model},
-                  {"machine", machine_name()},
-                  {"backend", fmt::format("{}, {}, plan {}", backend, to_string(*options.precision),
-                                          to_string(options.plan))},
-                  {"batch", fmt::format("{} of 3 x {} x {}", report.batch, options.height, options.width)},
-                  {"threads", std::to_string(session.threads())},
-                  {"time", fmt::format("{:.3f} ms median, {:.3f} least, {:.3f} 99th percentile, of {} runs",
-                                       m.ms_median, m.ms_min, m.ms_p99, m.runs)},
-                  {"speed", speed},
-              }));
+  std::vector<std::vector<std::string>> rows{
+      {"model", report.model},
+      {"machine", machine_of(session)},
+      {"backend",
+       fmt::format("{}, {}, plan {}", backend, to_string(*options.precision), to_string(options.plan))},
+      {"batch", fmt::format("{} of 3 x {} x {}", report.batch, options.height, options.width)}};
+  if (!on_gpu(session)) rows.push_back({"threads", std::to_string(session.threads())});
+  rows.push_back({"time", fmt::format("{:.3f} ms median, {:.3f} least, {:.3f} 99th percentile, of {} runs{}",
+                                      m.ms_median, m.ms_min, m.ms_p99, m.runs,
+                                      m.device_clock ? " by the GPU's clock" : "")});
+  if (m.device_clock) {
+    rows.push_back(
+        {"call", fmt::format("{:.3f} ms median, with the copies to the GPU and back", m.call_ms_median)});
+  }
+  rows.push_back({"speed", speed});
+  print("{}", align_columns(rows));
   if (!m.layers.empty()) print("\n{}", layer_table(m, report.roofs));
 }
 
@@ -100,15 +129,35 @@ Model bench_model(const BenchArguments& args) {
   return open_model(args.model);
 }
 
+// The pictures of a file, over and over until they fill the batch.
+std::vector<float> read_input(const std::string& path, const Session& session, int batch) {
+  const std::vector<float> file = verify::read_f32(path);
+  const SessionOptions& options = session.options();
+  const Shape one{1, 3, options.height, options.width};
+  const auto picture = static_cast<std::size_t>(one.numel());
+  if (file.empty() || file.size() % picture != 0) {
+    throw UsageError(
+        fmt::format("--input {} holds {} values, no multiple of {}", path, file.size(), one.to_string()));
+  }
+  std::vector<float> input(picture * static_cast<std::size_t>(batch));
+  for (std::size_t i = 0; i < input.size(); ++i) input[i] = file[i % file.size()];
+  return input;
+}
+
 int run_bench(const BenchArguments& args) {
+  require_writable({{"--output", args.output}});
   const Model model = bench_model(args);
   SessionOptions options = session_options(args.compute);
   options.max_batch = args.measure.batch;
   const Session session(model, options);
+  MeasureOptions measuring = args.measure;
+  if (!args.input.empty()) measuring.input = read_input(args.input, session, measuring.batch);
   Report report{.model = model.architecture.name(),
-                .batch = args.measure.batch,
-                .measurement = measure(model, session, args.measure)};
-  if (!args.json) report.roofs = measure_roofs(session, report.measurement);
+                .batch = measuring.batch,
+                .measurement = measure(model, session, measuring)};
+  // A processor's take long to find, and are left to people.
+  if (!args.json || on_gpu(session)) report.roofs = measure_roofs(session, report.measurement);
+  if (!args.output.empty()) verify::write_f32(args.output, report.measurement.output);
   if (args.json) {
     print_json(report_json(session, report));
   } else {
@@ -124,7 +173,9 @@ void add_bench_command(CLI::App& app, Action& action) {
   CLI::App* command = add_command(app, "bench", "Measure how fast a model runs here",
                                   "  resnet bench --model resnet18.pth\n"
                                   "  resnet bench --model resnet50.pth --batch 8 --plan throughput --layers\n"
-                                  "  resnet bench --random 34 --threads 1 --json\n");
+                                  "  resnet bench --random 34 --threads 1 --json\n"
+                                  "  resnet bench --random 50 --device cuda --precision fp16 --batch 256 \\\n"
+                                  "    --plan throughput --layers\n");
   add_model_options(*command, args->model, false);
   command
       ->add_option("--random", args->random_depth,
@@ -136,10 +187,21 @@ void add_bench_command(CLI::App& app, Action& action) {
   command->add_option("--batch", args->measure.batch, "Photos a run (default 1)")
       ->type_name("N")
       ->check(whole_number(1, 4096));
-  command->add_flag("--layers", args->measure.layers, "Also time each kernel");
-  command->add_option("--seconds", args->measure.seconds, "How long to measure (default 2; at least 10 runs)")
+  command->add_flag("--layers", args->measure.layers, "Also time each kernel, and compare it with its roof");
+  command
+      ->add_option("--seconds", args->measure.seconds,
+                   "How long to measure (default 2; at least 10 runs); on a GPU for each of its clock and "
+                   "the wall clock")
       ->type_name("S")
       ->check(number(0, 3600));
+  command
+      ->add_option(
+          "--input", args->input,
+          "Photos to run on as a tensor (fp32, N x 3 x H x W), repeated to fill the batch; default: noise")
+      ->type_name("F.bin")
+      ->check(not_empty());
+  add_output_option(*command, "--output", args->output, "F.bin",
+                    "Write what the timed runs computed (fp32, batch x classes)");
   command->add_flag("--json", args->json, "One JSON object");
   add_compute_options(*command, args->compute);
   add_general_options(*command);

@@ -58,9 +58,10 @@ double percentile(std::vector<double> values, double fraction) {
 
 Measurement measure(const Model& model, const Session& session, const MeasureOptions& options) {
   const Shape shape{options.batch, 3, session.options().height, session.options().width};
-  const std::vector<float> input = noise(shape.numel());
-  std::vector<float> output(static_cast<std::size_t>(session.output_shape(shape).numel()));
-  const auto run = [&](const Trace* trace = nullptr) { session.run(input, shape, output, trace); };
+  const std::vector<float> input = options.input.empty() ? noise(shape.numel()) : options.input;
+  Measurement result;
+  result.output.resize(static_cast<std::size_t>(session.output_shape(shape).numel()));
+  const auto run = [&](const Trace* trace = nullptr) { session.run(input, shape, result.output, trace); };
 
   repeat(kWarmUpRuns, std::min(kWarmUpSeconds, options.seconds), run);
   std::vector<double> times;
@@ -69,8 +70,13 @@ Measurement measure(const Model& model, const Session& session, const MeasureOpt
     run();
     times.push_back(milliseconds_since(start));
   });
+  result.call_ms_median = percentile(times, 0.5);
+  result.device_clock = session.device_ms(shape).has_value();
+  if (result.device_clock) {
+    times.clear();
+    repeat(options.least_runs, options.seconds, [&] { times.push_back(*session.device_ms(shape)); });
+  }
 
-  Measurement result;
   result.runs = static_cast<int>(times.size());
   result.ms_median = percentile(times, 0.5);
   result.ms_min = percentile(times, 0);
@@ -101,8 +107,8 @@ Measurement measure(const Model& model, const Session& session, const MeasureOpt
   };
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const double ms = percentile(layer_times[i], 0.5);
-    result.layers.push_back(
-        {layers[i].layer, layers[i].kernel, precision_of(layers[i].module), ms, gflops(layers[i].macs, ms)});
+    result.layers.push_back({layers[i].layer, layers[i].kernel, precision_of(layers[i].module), ms,
+                             gflops(layers[i].macs, ms), layers[i].bytes});
   }
   return result;
 }

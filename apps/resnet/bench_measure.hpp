@@ -15,7 +15,8 @@ struct MeasureOptions {
   int batch = 1;
   double seconds = 2;  // measured runs go on until both are reached
   int least_runs = 10;
-  bool layers = false;  // time kernels too, in runs of their own
+  bool layers = false;            // time kernels too, in runs of their own
+  std::vector<float> input = {};  // of the whole batch; empty: noise
 };
 
 struct LayerTime {
@@ -24,19 +25,25 @@ struct LayerTime {
   Precision precision = Precision::fp32;  // what it computes in: an int8 model may keep modules in fp32
   double ms = 0;                          // median
   double gflops = 0;                      // 0 for kernels that multiply nothing
+  std::int64_t bytes = 0;                 // 0 where it is not known
 };
 
 struct Measurement {
   int runs = 0;
+  // Of a run by the GPU's own clock where the session is on one, its input and output in the GPU's memory;
+  // else of a call by the wall clock.
   double ms_median = 0, ms_min = 0, ms_p99 = 0;
-  double images_per_s = 0;  // by the median
-  double gflops = 0;        // by the median: 2 operations a multiply-add of the direct algorithm
+  bool device_clock = false;
+  double call_ms_median = 0;  // of a call by the wall clock: with the copies to a GPU and back
+  double images_per_s = 0;    // by the median
+  double gflops = 0;          // by the median: 2 operations a multiply-add of the direct algorithm
   std::vector<LayerTime> layers;
+  std::vector<float> output;  // of the input
 };
 
-// Warms up (caches, page tables, clock), then measures the session that was made of `model`. The input is
-// seeded normal noise, which has the scale of a normalised photo; zeros would let the processor draw less
-// power and clock higher.
+// Warms up (caches, page tables, clock), then measures the session that was made of `model`. Without an input
+// it takes seeded normal noise, which has the scale of a normalised photo; zeros would let the processor draw
+// less power and clock higher.
 Measurement measure(const Model& model, const Session& session, const MeasureOptions& options);
 
 // The value below or at which `fraction` of the sorted values lie (nearest rank).

@@ -47,6 +47,8 @@ struct LayerTrace {
   std::string kernel;  // "winograd_f4x4", "conv1x1", …
   double ms = 0;
   std::int64_t macs = 0;  // of the direct algorithm, whole batch
+  // What it has to read and write, each value once; 0 where it is not counted (on a CPU).
+  std::int64_t bytes = 0;
 };
 
 // Watches a run. Watching makes nothing else compute: the same kernels give the same bits.

@@ -1,6 +1,7 @@
 // In place of the rest of this folder where there was no CUDA compiler.
 #include "cuda/devices.hpp"
 #include "cuda/executor.hpp"
+#include "cuda/roofline.hpp"
 #include "cuda/stepwise/executor.hpp"
 
 #include <resnet/error.hpp>
@@ -20,6 +21,14 @@ std::unique_ptr<Executable> compile(const Model&, const CompileOptions&) {
 
 std::unique_ptr<Executable> stepwise::compile(const Model&, const CompileOptions&) {
   throw Error(ErrorCode::device_unavailable, devices().problem);
+}
+
+double unit_gflops(int, std::string_view, Precision) {
+  return 0;
+}
+
+double measure_bandwidth(int) {
+  return 0;
 }
 
 }  // namespace resnet::cuda

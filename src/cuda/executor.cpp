@@ -68,7 +68,7 @@ class CudaExecutable final : public Executable {
     } else if (trace != nullptr && trace->on_layer) {
       for (const Step& step : own.plan.steps) {
         const double ms = run_step(step, own);
-        trace->on_layer({step.module, step.layer, step.kernel, ms, step.macs});
+        trace->on_layer({step.module, step.layer, step.kernel, ms, step.macs, step.bytes});
       }
     } else {
       own.graph.launch(own.stream.get());
@@ -81,6 +81,7 @@ class CudaExecutable final : public Executable {
     const DeviceScope scope(options_.device);
     const auto& own = static_cast<const CudaWorkspace&>(workspace);
     const Event start, stop;
+    own.graph.launch(own.stream.get());  // keeps the GPU busy until the run that is timed has been queued
     start.record(own.stream.get());
     own.graph.launch(own.stream.get());
     stop.record(own.stream.get());
@@ -118,7 +119,8 @@ class CudaExecutable final : public Executable {
       const double step_ms = run_step(step, workspace);
       if (!step.layer.empty()) {
         ms += step_ms;
-        if (trace.on_layer) trace.on_layer({step.module, step.layer, step.kernel, step_ms, step.macs});
+        if (trace.on_layer)
+          trace.on_layer({step.module, step.layer, step.kernel, step_ms, step.macs, step.bytes});
       }
       const bool head = step.module == architecture_.head() && i + 1 == plan.steps.size();
       if (!step.layer.empty() && !head) continue;

@@ -65,6 +65,16 @@ class Builder {
       steps_.push_back({module, std::move(layer), std::move(kernel), macs, std::forward<Launch>(launch)});
   }
 
+  // Of the step added last.
+  void moves(std::size_t bytes) {
+    if (!measuring_) steps_.back().bytes = static_cast<std::int64_t>(bytes);
+  }
+
+  std::size_t picture_bytes() const {
+    return static_cast<std::size_t>(n_) * 3 * static_cast<std::size_t>(h_) * static_cast<std::size_t>(w_) *
+           sizeof(float);
+  }
+
   template <class... Arguments>
   void add_convolution(int module, const std::string& layer, std::int64_t macs,
                        const Arguments&... arguments) {
@@ -129,6 +139,7 @@ class Builder {
           [p = precision_, stem = &*layers_.stem, h = h_, w = w_, x](const Call& call, cudaStream_t s) {
             sm90::stem_pool(p, *stem, call.input, h, w, x, s);
           });
+      moves(picture_bytes() + layers_.stem->conv.weights.bytes() + x.bytes(precision_));
       return end > kMaxPool + 1 || add_output(kMaxPool, x, stem_scale());
     }
     // Sides of conv1's output: where the range begins later, that is its input.
@@ -142,6 +153,7 @@ class Builder {
           [p = precision_, input, rule = layers_.stem->pixels](const Call& call, cudaStream_t s) {
             pack_stem_input(p, call.input, input, rule, s);
           });
+      moves(picture_bytes() + input.bytes(precision_));
       const std::int64_t macs = n_ * architecture_.macs(0, h_, w_);
       if (alone) {
         auto* raw = static_cast<float*>(reserve(second, conv.elements() * sizeof(float)));
@@ -149,6 +161,7 @@ class Builder {
       } else {
         add_convolution(watched ? kRelu : kMaxPool, watched ? "conv1" : "stem", macs, precision_,
                         *layers_.stem, input, conv);
+        moves(input.bytes(precision_) + layers_.stem->conv.weights.bytes() + conv.bytes(precision_));
         if (watched) add_module_output(kRelu, conv, layers_.stem->conv.output_scale);
       }
     }
@@ -157,6 +170,7 @@ class Builder {
     x = activation(a, halved(h), halved(w), channels);
     add(kMaxPool, "maxpool", "max_pool", 0,
         [p = precision_, conv, x](const Call&, cudaStream_t s) { max_pool(p, conv, x, s); });
+    moves(conv.bytes(precision_) + x.bytes(precision_));
     add_module_output(kMaxPool, x, stem_scale());
     return end > kMaxPool + 1 || add_output(kMaxPool, x, stem_scale());
   }
@@ -221,6 +235,11 @@ class Builder {
     const std::int64_t macs = out.pixels() * spec.out_channels * spec.in_channels * spec.kernel * spec.kernel;
     const sm90::Choice choice = sm90::choose(precision_, options_.plan, spec, out.pixels());
     add_convolution(module, spec.conv, macs, precision_, choice, layer, in, out, epilogue);
+    // Of its input a 1x1 convolution with a stride reads but some pixels.
+    const std::size_t read = spec.kernel == 1 ? out.bytes(precision_) / static_cast<std::size_t>(out.c) *
+                                                    static_cast<std::size_t>(in.c)
+                                              : in.bytes(precision_);
+    moves(read + layer.weights.bytes() + out.bytes(precision_) * (epilogue.residual != nullptr ? 2 : 1));
     return out;
   }
 
@@ -232,10 +251,13 @@ class Builder {
         [p = precision_, x, multiplier, means](const Call&, cudaStream_t s) {
           global_average_pool(p, x, multiplier, means, s);
         });
+    moves(x.bytes(precision_) + means.bytes(precision_));
     if (measuring_) return;
     const auto fc = std::make_shared<const sm90::Convolution>(precision_, *layers_.head, means);
     add(module, "fc", fc->kernel_name(), std::int64_t{x.n} * x.c * architecture_.classes(),
         [fc](const Call& call, cudaStream_t s) { fc->run(s, call.output); });
+    moves(means.bytes(precision_) + layers_.head->weights.bytes() +
+          static_cast<std::size_t>(x.n) * static_cast<std::size_t>(architecture_.classes()) * sizeof(float));
   }
 
   const Architecture& architecture_;

@@ -29,6 +29,8 @@ struct Step {
   std::string kernel;
   std::int64_t macs;
   std::function<void(const Call&, cudaStream_t)> launch;
+  std::int64_t bytes =
+      0;  // read and written, each value once; 0 for ways into and out of a part of a network
 };
 
 struct RunPlan {

@@ -29,6 +29,9 @@ TEST(BenchMeasure, MeasuresAndNamesEveryModule) {
   EXPECT_LE(m.ms_min, m.ms_median);
   EXPECT_LE(m.ms_median, m.ms_p99);
   EXPECT_DOUBLE_EQ(m.images_per_s, 2000 / m.ms_median);
+  EXPECT_FALSE(m.device_clock);
+  EXPECT_EQ(m.call_ms_median, m.ms_median);
+  EXPECT_EQ(m.output.size(), 20U);
   EXPECT_GT(m.gflops, 0);
   ASSERT_FALSE(m.layers.empty());
   double speed = 0;

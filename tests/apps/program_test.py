@@ -253,7 +253,7 @@ class HostilePhotos(ProgramTest):
 
 class Bench(ProgramTest):
     KEYS = ["model", "device", "backend", "isa", "precision", "plan", "batch", "threads", "ms_median", "ms_min",
-            "ms_p99", "images_per_s", "gflops", "layers", "machine", "commit"]
+            "ms_p99", "clock", "call_ms_median", "images_per_s", "gflops", "layers", "machine", "commit"]
 
     def test_json_has_the_keys_of_the_contract(self):
         result = self.check(resnet("bench", "--model", MODEL, "--json", "--layers", "--seconds", "0", "--batch", "3",
@@ -264,9 +264,33 @@ class Bench(ProgramTest):
         self.assertEqual((report["batch"], report["threads"]), (3, 1))
         self.assertTrue(0 < report["ms_min"] <= report["ms_median"] <= report["ms_p99"])
         self.assertAlmostEqual(report["images_per_s"], 3000 / report["ms_median"], places=3)
+        self.assertEqual((report["clock"], report["call_ms_median"]), ("wall", report["ms_median"]))
         self.assertTrue(report["layers"])
         for layer in report["layers"]:
             self.assertEqual(list(layer), ["module", "ms", "kernel", "gflops"])
+
+    def bench_file(self, *arguments, status=0):
+        return self.check(resnet("bench", "--model", MODEL, "--seconds", "0", "--input", self.path("x.bin"),
+                                 "--output", self.path("y.bin"), *arguments), status)
+
+    def test_runs_on_a_file_and_writes_what_it_computed(self):
+        pictures = [[((i * step) % 1000) / 500 - 1 for i in range(3 * 32 * 32)] for step in (7919, 6007)]
+        logits = []
+        for which in ([0], [1], [0, 1]):
+            with open(self.path("x.bin"), "wb") as file:
+                for k in which:
+                    file.write(struct.pack(f"<{len(pictures[k])}f", *pictures[k]))
+            self.bench_file("--batch", str(len(which)))
+            logits.append(open(self.path("y.bin"), "rb").read())
+        self.assertNotEqual(logits[0], logits[1])
+        self.assertEqual(logits[2], logits[0] + logits[1])
+        self.bench_file("--batch", "3")  # more than the file has
+        self.assertEqual(open(self.path("y.bin"), "rb").read(), logits[2] + logits[0])
+
+    def test_an_input_of_another_size_is_refused(self):
+        with open(self.path("x.bin"), "wb") as file:
+            file.write(b"\0" * 4 * 3 * 32 * 31)
+        self.assertIn(b"no multiple of", self.bench_file(status=2).stderr)
 
     def test_text(self):
         text = self.check(resnet("bench", "--model", MODEL, "--layers", "--seconds", "0"), 0).stdout.decode()
