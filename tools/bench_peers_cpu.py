@@ -43,7 +43,7 @@ import subprocess
 import sys
 import time
 
-from peers import int8_files
+from peers import int8_files, report as reporting
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PEERS = pathlib.Path(__file__).resolve().parent / "peers"
@@ -55,7 +55,7 @@ TOOLS = {"onnxruntime": "onnxruntime, onnx", "openvino": "openvino, nncf",
          "torch": "torch.ao.quantization.quantize_fx, PIL"}
 ANSWER_LIMIT = 1e-2  # fp32: of a logit's difference
 COSINE_LIMIT = {"bf16": 0.999, "int8": 0.98}  # of the logits of a picture, the median
-BEGIN, END = "<!-- made by tools/bench_peers_cpu.py -->", "<!-- end of tools/bench_peers_cpu.py -->"
+MARKS = "<!-- made by tools/bench_peers_cpu.py -->", "<!-- end of tools/bench_peers_cpu.py -->"
 
 
 class Contender:
@@ -343,11 +343,6 @@ def machine():
             "system": f"{platform.system()} {platform.release()}", "load": os.getloadavg()[0]}
 
 
-def commit():
-    done = subprocess.run(["git", "-C", str(ROOT), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
-
-
 def answers_text(report, keys):
     contenders = [r["contenders"] for r in report["results"]]
     names = {k: contenders[0][k]["name"] for k in keys}
@@ -397,16 +392,6 @@ def markdown(report):
     return "\n".join(lines) + "\n"
 
 
-def write_markdown(path, text):
-    """Replaces what lies between the two marks in `path`; a file that does not exist is begun with them."""
-    old = path.read_text() if path.exists() else f"# Speed on the CPU\n\n{BEGIN}\n{END}\n"
-    if old.count(BEGIN) != 1 or old.count(END) != 1:
-        sys.exit(f"{path}: must hold the lines '{BEGIN}' and '{END}' once each; the table goes between them")
-    head, rest = old.split(BEGIN)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"{head}{BEGIN}\n{text}{END}{rest.split(END)[1]}")
-
-
 def parse_arguments():
     data = pathlib.Path(os.environ.get("RESNET_TEST_DATA", ROOT.parent / "shared" / "data"))
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -446,13 +431,8 @@ def parse_arguments():
 
 
 def command_line():
-    """What was called, without the options that name files of this machine; of the prepared folder the option."""
-    words, skip = ["tools/bench_peers_cpu.py"], False
-    for word in sys.argv[1:]:
-        if not skip and not word.startswith(("--json", "--markdown", "--library")):
-            words.append("DIR" if words[-1] == "--prepared" else word)
-        skip = word in ("--json", "--markdown", "--library")
-    return " ".join(words)
+    words = reporting.command_line("tools/bench_peers_cpu.py", ("--json", "--markdown", "--library")).split(" ")
+    return " ".join("DIR" if before == "--prepared" else word for before, word in zip([""] + words, words))
 
 
 def main():
@@ -473,7 +453,7 @@ def main():
     contenders, missing = find_contenders(arguments, build)
     configurations = [tuple(map(int, c.split("x"))) for c in arguments.configs.split(",")]
     report = {"date": datetime.date.today().isoformat(), "command": command_line(), "precision": arguments.precision,
-              "machine": machine(), "commit": commit(), "missing": missing, "results": []}
+              "machine": machine(), "commit": reporting.commit(), "missing": missing, "results": []}
     if arguments.precision == "int8":
         models, report["prepared"] = prepared_models(int8_folder, contenders, missing, arguments, build)
     else:
@@ -495,7 +475,7 @@ def main():
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=1) + "\n")
     if arguments.markdown:
-        write_markdown(arguments.markdown, markdown(report))
+        reporting.write_between(arguments.markdown, MARKS, markdown(report), "Speed on the CPU")
     else:
         print(markdown(report))
 
