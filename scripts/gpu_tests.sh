@@ -7,6 +7,7 @@
 #   verify      every step of the real networks against PyTorch, whose values are made first
 #   agreement   tools/bench_agreement.py on the real networks
 #   bench       resnet bench at batches 1, 8, 64 and 256
+#   peers       tools/bench_peers_gpu.py: the backend cuda against PyTorch, into docs/benchmarks/gpu.md and the READMEs
 #
 # Without a name all of them. Weights and photos are those of the data folder (RESNET_TEST_DATA, else ../shared/data;
 # what is missing is named); RESNET_BUILD is the build folder, RESNET_BACKENDS the backends (default: all of cuda that
@@ -47,7 +48,7 @@ run_tests() {
   done
 }
 one_test() {
-  "$1" --gtest_brief=1 > "$work/test.log" 2>&1
+  RESNET_MODELS=${RESNET_MODELS:-$PWD/models} "$1" --gtest_brief=1 > "$work/test.log" 2>&1
   local status=$?
   grep -E 'FAILED|Failure|Skipped|PASSED' "$work/test.log" | sort | uniq -c | tail -n 20
   [ $status -eq 0 ] || tail -n 60 "$work/test.log"
@@ -58,12 +59,15 @@ run_sanitizer() {
   command -v compute-sanitizer > /dev/null || { echo "  compute-sanitizer is not installed: left out"; return 0; }
   local tool
   for tool in memcheck racecheck initcheck; do
-    report "compute-sanitizer $tool" sanitize "$tool"
+    report "compute-sanitizer $tool, cuda_stepwise" sanitize "$tool" ops \
+      '-*2048*:*512*:*224*:Memory.TooMuch*:Check.*:MaxPool.Equals*:Add.*'
+    report "compute-sanitizer $tool, cuda" sanitize "$tool" convolution '*Small*/fp16*'
   done
 }
+# sanitize TOOL TEST FILTER
 sanitize() {
-  timeout 120 compute-sanitizer --tool "$1" --error-exitcode 1 "$build/tests/cuda/test_cuda_ops" \
-    --gtest_filter='-*2048*:*512*:*224*:Memory.TooMuch*:Check.*:MaxPool.Equals*:Add.*' > "$work/sanitizer.log" 2>&1
+  timeout 120 compute-sanitizer --tool "$1" --error-exitcode 1 "$build/tests/cuda/test_cuda_$2" --gtest_filter="$3" \
+    > "$work/sanitizer.log" 2>&1
   local status=$?
   grep -E 'Device not supported' "$work/sanitizer.log" && { echo "  not possible on this machine"; return 0; }
   grep 'SUMMARY' "$work/sanitizer.log" || tail -n 5 "$work/sanitizer.log"
@@ -122,8 +126,14 @@ run_bench() {
   done
 }
 
+run_peers() {
+  [[ " $backends " == *" cuda "* ]] || { echo "  the backend cuda is not available: left out"; return 0; }
+  report peers python3 tools/bench_peers_gpu.py --program "$resnet" --markdown docs/benchmarks/gpu.md
+  report "README's table" python3 tools/readme_table.py
+}
+
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(build tests sanitizer verify agreement bench)
+[ ${#steps[@]} -gt 0 ] || steps=(build tests sanitizer verify agreement bench peers)
 report build run_build
 "$resnet" doctor | grep -E '^(resnet|processor|backend|GPU)'
 backends=${RESNET_BACKENDS:-$("$resnet" doctor --json |

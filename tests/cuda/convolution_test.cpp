@@ -1,0 +1,239 @@
+// The convolutions of src/cuda/sm90/ by themselves, on odd shapes and through every tile, against the
+// reference.
+#include "cuda/sm90/convolution.hpp"
+
+#include "cpu/reference/ops.hpp"
+#include "cuda/check.hpp"
+#include "cuda/memory.hpp"
+#include "cuda/pointwise.hpp"
+#include "cuda/stream.hpp"
+#include "session/backend_table.hpp"
+#include "support/random_values.hpp"
+
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <gtest/gtest.h>
+
+namespace resnet {
+namespace {
+
+using test::random_values;
+
+constexpr int kPaddedChannels = 128;  // scale and shift are read by whole tiles
+
+struct ConvCase {
+  int n, ic, ih, iw, oc, kernel, stride;
+  bool residual;
+
+  int padding() const { return kernel / 2; }
+  int out(int side) const { return (side + 2 * padding() - kernel) / stride + 1; }
+  int k() const { return kernel * kernel * ic; }
+};
+
+// Single pixels, ragged and prime sides, channels that fill no tile of 128, sums short and long.
+constexpr ConvCase kSmall[] = {
+    {1, 64, 1, 1, 64, 1, 1, false},    {1, 64, 1, 1, 64, 3, 1, true},     {2, 64, 5, 7, 128, 3, 1, false},
+    {3, 128, 9, 11, 64, 3, 2, false},  {1, 192, 15, 13, 192, 3, 1, true}, {5, 320, 7, 7, 320, 1, 1, true},
+    {1, 320, 2, 3, 64, 3, 2, false},   {4, 64, 14, 15, 320, 1, 2, false}, {2, 512, 7, 7, 128, 3, 1, true},
+    {1, 2048, 3, 2, 192, 1, 1, false}, {9, 128, 4, 1, 128, 3, 1, true},   {7, 192, 1, 15, 64, 1, 1, false},
+    {1, 256, 13, 13, 64, 1, 2, false},
+};
+// More tiles than the GPU holds at once.
+constexpr ConvCase kLarge[] = {
+    {70, 64, 15, 15, 64, 3, 1, true},
+    {80, 256, 15, 14, 192, 1, 1, true},
+    {64, 256, 15, 15, 256, 3, 1, true},
+    {90, 128, 15, 15, 320, 3, 2, false},
+};
+
+// A row of the table of kernels, and over how many blocks k is split.
+struct Subject {
+  Precision precision;
+  cuda::sm90::Choice choice;
+
+  // Whether the plans would ever run a layer so.
+  bool suits(const ConvCase& c) const {
+    const int stages = c.k() / 64;
+    return choice.split <= stages && (choice.shape != cuda::sm90::TileShape::m128n128 || c.oc > 64);
+  }
+};
+
+// Of the largest expected value: the rounding of operands and result to the format, and of the sums.
+double tolerance_of(Precision precision) {
+  return precision == Precision::fp32 ? 5e-6 : precision == Precision::fp16 ? 2e-3 : 1.6e-2;
+}
+
+std::uint16_t to_half(float value) {
+  return __half_as_ushort(__float2half_rn(value));
+}
+
+// Weights as src/cuda/layers.hpp describes them, each channel multiplied by a power of two of the test's own
+// choice, which its scale takes back.
+cuda::Layer pack(const ConvCase& c, Precision precision, const std::vector<float>& oihw,
+                 const std::vector<float>& scale, const std::vector<float>& shift) {
+  const bool bf16 = precision == Precision::bf16, split = precision == Precision::fp32;
+  const auto k = static_cast<std::size_t>(c.k()), plane = k * static_cast<std::size_t>(c.oc);
+  std::vector<std::uint16_t> packed(plane * (split ? 2 : 1));
+  std::vector<float> own_scale(scale);
+  const int taps = c.kernel * c.kernel;
+  for (int o = 0; o < c.oc; ++o) {
+    const float power = bf16 ? 1.0f : std::ldexp(1.0f, 8 + o % 3);
+    own_scale[static_cast<std::size_t>(o)] /= power;
+    for (int i = 0; i < c.ic; ++i) {
+      for (int t = 0; t < taps; ++t) {
+        const float w = oihw[static_cast<std::size_t>((o * c.ic + i) * taps + t)] * power;
+        const std::size_t at = static_cast<std::size_t>(o) * k + static_cast<std::size_t>(t * c.ic + i);
+        packed[at] = bf16 ? __bfloat16_as_ushort(__float2bfloat16_rn(w)) : to_half(w);
+        if (split) packed[at + plane] = to_half(w - __half2float(__float2half_rn(w)));
+      }
+    }
+  }
+  const auto channels = [](std::vector<float> values) {
+    values.resize((values.size() + kPaddedChannels - 1) / kPaddedChannels * kPaddedChannels);
+    return cuda::upload(std::span<const float>(values));
+  };
+  return {.spec = {"conv", "bn", c.ic, c.oc, c.kernel, c.stride, c.padding()},
+          .k = c.k(),
+          .weights = cuda::upload(std::as_bytes(std::span<const std::uint16_t>(packed))),
+          .scale = channels(own_scale),
+          .shift = channels(shift)};
+}
+
+// A tensor on the device. Its memory is NaN until something is written.
+struct DeviceTensor {
+  DeviceTensor(Precision precision, int n, int h, int w, int c)
+      : x{nullptr, n, h, w, c},
+        memory(cuda::upload(
+            std::span<const std::byte>(std::vector<std::byte>(x.bytes(precision), std::byte{0xFF})))) {
+    x.data = memory.data();
+  }
+  cuda::Activation x;
+  cuda::DeviceBuffer<std::byte> memory;
+};
+
+DeviceTensor on_device(Precision precision, const std::vector<float>& nchw, int n, int h, int w, int c) {
+  DeviceTensor tensor(precision, n, h, w, c);
+  const auto from = cuda::upload(std::span<const float>(nchw));
+  const cuda::Stream stream;
+  cuda::enter(precision, from.data(), 1, tensor.x, stream.get());
+  stream.synchronize();
+  return tensor;
+}
+
+std::vector<float> on_host(Precision precision, const cuda::Activation& x, cudaStream_t stream) {
+  std::vector<float> values(x.elements());
+  const cuda::DeviceBuffer<float> plain(values.size());
+  cuda::leave(precision, x, 1, plain.data(), stream);
+  cuda::copy_bytes(values.data(), plain.data(), plain.bytes(), stream);
+  RESNET_CUDA_CHECK(cudaStreamSynchronize(stream));
+  return values;
+}
+
+std::vector<float> reference(const ConvCase& c, const std::vector<float>& input,
+                             const std::vector<float>& weight, const std::vector<float>& scale,
+                             const std::vector<float>& shift, const std::vector<float>& residual) {
+  const int oh = c.out(c.ih), ow = c.out(c.iw), plane = oh * ow;
+  std::vector<float> y(static_cast<std::size_t>(c.n * c.oc * plane));
+  reference::conv2d({.n = c.n,
+                     .ic = c.ic,
+                     .ih = c.ih,
+                     .iw = c.iw,
+                     .oc = c.oc,
+                     .kernel = c.kernel,
+                     .stride = c.stride,
+                     .padding = c.padding()},
+                    input.data(), weight.data(), y.data(), available_threads());
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const std::size_t channel = i / static_cast<std::size_t>(plane) % static_cast<std::size_t>(c.oc);
+    const float sum = y[i] * scale[channel] + shift[channel] + (c.residual ? residual[i] : 0.0f);
+    y[i] = std::fmax(sum, 0.0f);
+  }
+  return y;
+}
+
+void compare(const Subject& subject, std::span<const ConvCase> cases) {
+  const Precision precision = subject.precision;
+  for (const ConvCase& c : cases) {
+    if (!subject.suits(c)) continue;
+    const int oh = c.out(c.ih), ow = c.out(c.iw);
+    const std::vector<float> input = random_values(std::int64_t{c.n} * c.ic * c.ih * c.iw, 1);
+    const std::vector<float> weight = random_values(std::int64_t{c.oc} * c.k(), 2);
+    std::vector<float> scale = random_values(c.oc, 3);
+    for (float& s : scale) s = (s + 1.5f) / std::sqrt(static_cast<float>(c.k()));
+    const std::vector<float> shift = random_values(c.oc, 4);
+    const std::vector<float> residual = random_values(std::int64_t{c.n} * c.oc * oh * ow, 5);
+    const std::vector<float> expected = reference(c, input, weight, scale, shift, residual);
+
+    const cuda::Layer layer = pack(c, precision, weight, scale, shift);
+    const DeviceTensor x = on_device(precision, input, c.n, c.ih, c.iw, c.ic);
+    const DeviceTensor shortcut = on_device(precision, residual, c.n, oh, ow, c.oc);
+    const DeviceTensor y(precision, c.n, oh, ow, c.oc);
+    const cuda::sm90::Convolution convolution(precision, subject.choice, layer, x.x, y.x,
+                                              {.relu = true, .residual = c.residual ? &shortcut.x : nullptr});
+    const cuda::Stream stream;
+    convolution.run(stream.get());
+    const std::vector<float> ours = on_host(precision, y.x, stream.get());
+
+    const std::string name = convolution.kernel_name() + ": " + std::to_string(c.n) + "x" +
+                             std::to_string(c.ic) + "x" + std::to_string(c.ih) + "x" + std::to_string(c.iw) +
+                             " to " + std::to_string(c.oc) + ", kernel " + std::to_string(c.kernel) +
+                             ", stride " + std::to_string(c.stride);
+    double largest = 0, worst = 0;
+    std::size_t where = 0;
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      largest = std::fmax(largest, static_cast<double>(expected[i]));
+      const double difference = std::fabs(static_cast<double>(ours[i]) - static_cast<double>(expected[i]));
+      if (!(difference <= worst)) worst = difference, where = i;
+    }
+    EXPECT_GT(largest, 0) << name;
+    EXPECT_LE(worst, tolerance_of(precision) * largest)
+        << name << " at " << where << ": " << ours[where] << ", expected " << expected[where];
+  }
+}
+
+class CudaConvolution : public testing::TestWithParam<Subject> {
+ protected:
+  void SetUp() override {
+    for (const BackendInfo& b : backends()) {
+      if (b.name == "cuda" && !b.available) GTEST_SKIP() << "needs a GPU of the backend cuda: " << b.detail;
+    }
+  }
+};
+
+TEST_P(CudaConvolution, SmallLayersEqualTheReference) {
+  compare(GetParam(), kSmall);
+}
+
+TEST_P(CudaConvolution, LargeLayersEqualTheReference) {
+  compare(GetParam(), kLarge);
+}
+
+std::vector<Subject> subjects() {
+  using cuda::sm90::TileShape;
+  std::vector<Subject> all;
+  for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16}) {
+    for (const TileShape shape : {TileShape::m128n128, TileShape::m128n64, TileShape::m64n64})
+      all.push_back({precision, {shape, 1}});
+    for (const int split : {1, 2, 4, 8}) all.push_back({precision, {TileShape::m64n64_cluster, split}});
+  }
+  return all;
+}
+
+std::string name_of(const testing::TestParamInfo<Subject>& subject) {
+  constexpr const char* kShapes[] = {"m128n128", "m128n64", "m64n64", "cluster"};
+  const auto& [precision, choice] = subject.param;
+  return std::string(to_string(precision)) + "_" + kShapes[static_cast<int>(choice.shape)] + "_split" +
+         std::to_string(choice.split);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, CudaConvolution, testing::ValuesIn(subjects()), name_of);
+
+}  // namespace
+}  // namespace resnet
