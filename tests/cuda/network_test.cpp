@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <map>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -124,6 +125,18 @@ TEST_P(CudaNetwork, TheBatchChangesNoBit) {
       EXPECT_EQ(test::run(session, one, {1, 3, 33, 47}), logits) << "image " << n << " of " << batch;
     }
   }
+}
+
+TEST_P(CudaNetwork, TheDeviceTimesItself) {
+  const Session session(network(18), options_for(backend()));
+  const Shape shape{2, 3, 64, 64};
+  const std::vector<float> input = random_values(shape.numel(), 9);
+  const std::vector<float> expected = test::run(session, input, shape);
+  const std::optional<double> ms = session.device_ms(shape);
+  ASSERT_TRUE(ms.has_value());
+  EXPECT_GT(*ms, 0.0);
+  EXPECT_LT(*ms, 1000.0);
+  EXPECT_EQ(test::run(session, input, shape), expected);
 }
 
 TEST_P(CudaNetwork, CutsChangeNoBit) {

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -85,7 +86,9 @@ struct Step {
 // turns.
 struct Buffers final : Workspace {
   Stream stream;
-  std::array<DeviceBuffer<float>, 2> activations;  // a module's input and output, by turns
+  DeviceBuffer<float> input;
+  Dims input_dims{};
+  std::array<DeviceBuffer<float>, 2> activations;  // what a module leaves and the next one reads, by turns
   std::array<DeviceBuffer<float>, 2> mid;
   DeviceBuffer<float> columns, shortcut;
   KernelTimes times;
@@ -114,7 +117,7 @@ class StepwiseExecutable final : public Executable {
   }
 
   std::unique_ptr<Workspace> make_workspace(const Shape& input_shape) const override {
-    std::int64_t activation = input_shape.numel(), mid = 0, columns = 0, shortcut = 0;
+    std::int64_t activation = 0, mid = 0, columns = 0, shortcut = 0;
     Shape in = input_shape;
     for (std::size_t i = 0; i < steps_.size(); ++i) {
       const int module = begin_ + static_cast<int>(i);
@@ -141,6 +144,8 @@ class StepwiseExecutable final : public Executable {
     const auto floats = [](std::int64_t count) {
       return DeviceBuffer<float>(static_cast<std::size_t>(count));
     };
+    buffers->input = floats(input_shape.numel());
+    buffers->input_dims = Dims::of(input_shape);
     for (DeviceBuffer<float>& b : buffers->activations) b = floats(activation);
     for (DeviceBuffer<float>& b : buffers->mid) b = floats(mid);
     buffers->columns = floats(columns);
@@ -148,26 +153,29 @@ class StepwiseExecutable final : public Executable {
     return buffers;
   }
 
-  void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
+  void run(const float* input, const Shape&, float* output, Workspace& workspace,
            const Trace* trace) const override {
     const DeviceScope scope(device_);
     auto& buffers = static_cast<Buffers&>(workspace);
     buffers.times.start(trace != nullptr && (trace->on_layer || trace->on_module));
-    Dims dims = Dims::of(input_shape);
     const cudaStream_t stream = buffers.stream.get();
-    // Module i reads activations[(i + 1) % 2] and writes activations[i % 2].
-    copy_bytes(buffers.activations[1].data(), input, static_cast<std::size_t>(dims.count()) * sizeof(float),
-               stream);
-    for (std::size_t i = 0; i < steps_.size(); ++i) {
-      const float* in = buffers.activations[(i + 1) % 2].data();
-      float* out = buffers.activations[i % 2].data();
-      dims = Call{begin_ + static_cast<int>(i), steps_[i], buffers, stream}.run(in, dims, out);
-      if (trace != nullptr && trace->on_module) show(i, dims, out, buffers, *trace);
-    }
-    copy_bytes(output, buffers.activations[(steps_.size() - 1) % 2].data(),
-               static_cast<std::size_t>(dims.count()) * sizeof(float), stream);
+    copy_bytes(buffers.input.data(), input, buffers.input.bytes(), stream);
+    const Result result = run_modules(buffers, trace);
+    copy_bytes(output, result.values, static_cast<std::size_t>(result.dims.count()) * sizeof(float), stream);
     buffers.stream.synchronize();
     if (trace != nullptr) buffers.times.report(trace->on_layer);
+  }
+
+  std::optional<double> device_ms(Workspace& workspace) const override {
+    const DeviceScope scope(device_);
+    auto& buffers = static_cast<Buffers&>(workspace);
+    buffers.times.start(false);
+    const Event begin, end;
+    begin.record(buffers.stream.get());
+    run_modules(buffers, nullptr);
+    end.record(buffers.stream.get());
+    end.synchronize();
+    return end.ms_since(begin);
   }
 
  private:
@@ -274,6 +282,23 @@ class StepwiseExecutable final : public Executable {
       return run_head(in, dims, out);
     }
   };
+
+  struct Result {
+    Dims dims;
+    const float* values;
+  };
+
+  // Queues every module, from buffers.input.
+  Result run_modules(Buffers& buffers, const Trace* trace) const {
+    Result last{buffers.input_dims, buffers.input.data()};
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      float* out = buffers.activations[i % 2].data();
+      const Call call{begin_ + static_cast<int>(i), steps_[i], buffers, buffers.stream.get()};
+      last = {call.run(last.values, last.dims, out), out};
+      if (trace != nullptr && trace->on_module) show(i, last.dims, out, buffers, *trace);
+    }
+    return last;
+  }
 
   // Hands a module's output to whoever watches, with the sum of its kernels' times.
   void show(std::size_t i, const Dims& dims, const float* values, Buffers& buffers,
