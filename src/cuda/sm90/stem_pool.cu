@@ -65,7 +65,8 @@ Geometry geometry_of(int h, int w) {
 }
 
 // Core matrices without a swizzle; strides in bytes.
-__device__ __forceinline__ std::uint64_t core_matrices(std::uint32_t address, int k_stride, int row_stride) {
+[[maybe_unused]] __device__ __forceinline__ std::uint64_t core_matrices(std::uint32_t address, int k_stride,
+                                                                        int row_stride) {
   return (static_cast<std::uint64_t>(row_stride >> 4) << 32) |
          (static_cast<std::uint64_t>(k_stride >> 4) << 16) | ((address & 0x3FFFF) >> 4);
 }
