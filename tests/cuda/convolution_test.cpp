@@ -2,6 +2,7 @@
 // reference.
 #include "cuda/sm90/convolution.hpp"
 
+#include "core/requantize.hpp"
 #include "cpu/reference/ops.hpp"
 #include "cuda/check.hpp"
 #include "cuda/memory.hpp"
@@ -13,6 +14,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string>
 #include <vector>
@@ -60,50 +62,99 @@ struct Subject {
 
   // Whether the plans would ever run a layer so.
   bool suits(const ConvCase& c) const {
-    const int stages = c.k() / 64;
+    const int bytes = cuda::element_bytes_of(precision);
+    const int stages = c.k() * bytes / (c.ic * bytes % 128 == 0 ? 128 : 64);
     return choice.split <= stages && (choice.shape != cuda::sm90::TileShape::m128n128 || c.oc > 64);
   }
 };
 
-// Of the largest expected value: the rounding of operands and result to the format, and of the sums.
+// Of the largest expected value: the rounding of operands and result to the format, and of the sums. Integers
+// are exact.
 double tolerance_of(Precision precision) {
-  return precision == Precision::fp32 ? 5e-6 : precision == Precision::fp16 ? 2e-3 : 1.6e-2;
+  return precision == Precision::fp32   ? 5e-6
+         : precision == Precision::fp16 ? 2e-3
+         : precision == Precision::bf16 ? 1.6e-2
+                                        : 0;
 }
+
+// A convolution's operands. Those of int8 are whole numbers of its ranges, small enough for fp32 to hold
+// every sum exactly: u8 activations, weights from -7 to 7, and `shift` to be added before the scale.
+struct Operands {
+  Operands(const ConvCase& c, bool int8)
+      : input(random_values(std::int64_t{c.n} * c.ic * c.ih * c.iw, 1)),
+        weight(random_values(std::int64_t{c.oc} * c.k(), 2)),
+        scale(random_values(c.oc, 3)),
+        shift(random_values(c.oc, 4)),
+        residual(random_values(std::int64_t{c.n} * c.oc * c.out(c.ih) * c.out(c.iw), 5)) {
+    const float root = std::sqrt(static_cast<float>(c.k()));
+    for (float& s : scale) s = (s + 1.5f) / root * (int8 ? 0.2f : 1.0f);
+    if (!int8) return;
+    for (float& v : input) v = std::floor((v + 1) * 128);
+    for (float& v : residual) v = std::floor((v + 1) * 128);
+    for (float& v : weight) v = std::rint(v * 7);
+    for (float& v : shift) v = std::rint(v * 1000 * root);
+  }
+  std::vector<float> input, weight, scale, shift, residual;
+};
+constexpr float kResidualMultiplier = 0.7f;  // int8
 
 std::uint16_t to_half(float value) {
   return __half_as_ushort(__float2half_rn(value));
 }
 
-// Weights as src/cuda/layers.hpp describes them, each channel multiplied by a power of two of the test's own
-// choice, which its scale takes back.
-cuda::Layer pack(const ConvCase& c, Precision precision, const std::vector<float>& oihw,
-                 const std::vector<float>& scale, const std::vector<float>& shift) {
-  const bool bf16 = precision == Precision::bf16, split = precision == Precision::fp32;
-  const auto k = static_cast<std::size_t>(c.k()), plane = k * static_cast<std::size_t>(c.oc);
-  std::vector<std::uint16_t> packed(plane * (split ? 2 : 1));
-  std::vector<float> own_scale(scale);
-  const int taps = c.kernel * c.kernel;
+cuda::DeviceBuffer<float> channels(std::vector<float> values) {
+  values.resize((values.size() + kPaddedChannels - 1) / kPaddedChannels * kPaddedChannels);
+  return cuda::upload(std::span<const float>(values));
+}
+
+// f(place in the packed row of k, output channel, weight) for every weight.
+template <class F>
+void each_weight(const ConvCase& c, const std::vector<float>& oihw, const F& f) {
+  std::size_t next = 0;
   for (int o = 0; o < c.oc; ++o) {
-    const float power = bf16 ? 1.0f : std::ldexp(1.0f, 8 + o % 3);
-    own_scale[static_cast<std::size_t>(o)] /= power;
     for (int i = 0; i < c.ic; ++i) {
-      for (int t = 0; t < taps; ++t) {
-        const float w = oihw[static_cast<std::size_t>((o * c.ic + i) * taps + t)] * power;
-        const std::size_t at = static_cast<std::size_t>(o) * k + static_cast<std::size_t>(t * c.ic + i);
-        packed[at] = bf16 ? __bfloat16_as_ushort(__float2bfloat16_rn(w)) : to_half(w);
-        if (split) packed[at + plane] = to_half(w - __half2float(__float2half_rn(w)));
-      }
+      for (int t = 0; t < c.kernel * c.kernel; ++t)
+        f(static_cast<std::size_t>(o) * static_cast<std::size_t>(c.k()) +
+              static_cast<std::size_t>(t * c.ic + i),
+          o, oihw[next++]);
     }
   }
-  const auto channels = [](std::vector<float> values) {
-    values.resize((values.size() + kPaddedChannels - 1) / kPaddedChannels * kPaddedChannels);
-    return cuda::upload(std::span<const float>(values));
-  };
+}
+
+// As src/cuda/layers.hpp describes it, each channel's weights multiplied by a power of two of the test's own
+// choice, which its scale takes back.
+cuda::Layer pack_float(const ConvCase& c, Precision precision, const Operands& x) {
+  const bool bf16 = precision == Precision::bf16, split = precision == Precision::fp32;
+  const std::size_t plane = x.weight.size();
+  std::vector<std::uint16_t> packed(plane * (split ? 2 : 1));
+  std::vector<float> scale(x.scale);
+  const auto power_of = [&](int o) { return bf16 ? 1.0f : std::ldexp(1.0f, 8 + o % 3); };
+  for (int o = 0; o < c.oc; ++o) scale[static_cast<std::size_t>(o)] /= power_of(o);
+  each_weight(c, x.weight, [&](std::size_t at, int o, float weight) {
+    const float w = weight * power_of(o);
+    packed[at] = bf16 ? __bfloat16_as_ushort(__float2bfloat16_rn(w)) : to_half(w);
+    if (split) packed[at + plane] = to_half(w - __half2float(__float2half_rn(w)));
+  });
   return {.spec = {"conv", "bn", c.ic, c.oc, c.kernel, c.stride, c.padding()},
           .k = c.k(),
           .weights = cuda::upload(std::as_bytes(std::span<const std::uint16_t>(packed))),
-          .scale = channels(own_scale),
-          .shift = channels(shift)};
+          .scale = channels(scale),
+          .shift = channels(x.shift)};
+}
+
+cuda::Layer pack_int8(const ConvCase& c, const Operands& x) {
+  std::vector<std::int8_t> packed(x.weight.size());
+  each_weight(c, x.weight, [&](std::size_t at, int, float w) { packed[at] = static_cast<std::int8_t>(w); });
+  std::vector<float> bias;
+  for (const float s : x.shift) {
+    const auto whole = static_cast<std::int32_t>(s);
+    std::memcpy(&bias.emplace_back(), &whole, sizeof whole);
+  }
+  return {.spec = {"conv", "bn", c.ic, c.oc, c.kernel, c.stride, c.padding()},
+          .k = c.k(),
+          .weights = cuda::upload(std::as_bytes(std::span<const std::int8_t>(packed))),
+          .scale = channels(x.scale),
+          .shift = channels(bias)};
 }
 
 // A tensor on the device. Its memory is NaN until something is written.
@@ -136,9 +187,7 @@ std::vector<float> on_host(Precision precision, const cuda::Activation& x, cudaS
   return values;
 }
 
-std::vector<float> reference(const ConvCase& c, const std::vector<float>& input,
-                             const std::vector<float>& weight, const std::vector<float>& scale,
-                             const std::vector<float>& shift, const std::vector<float>& residual) {
+std::vector<float> reference(const ConvCase& c, const Operands& x, bool int8) {
   const int oh = c.out(c.ih), ow = c.out(c.iw), plane = oh * ow;
   std::vector<float> y(static_cast<std::size_t>(c.n * c.oc * plane));
   reference::conv2d({.n = c.n,
@@ -149,11 +198,19 @@ std::vector<float> reference(const ConvCase& c, const std::vector<float>& input,
                      .kernel = c.kernel,
                      .stride = c.stride,
                      .padding = c.padding()},
-                    input.data(), weight.data(), y.data(), available_threads());
+                    x.input.data(), x.weight.data(), y.data(), available_threads());
   for (std::size_t i = 0; i < y.size(); ++i) {
     const std::size_t channel = i / static_cast<std::size_t>(plane) % static_cast<std::size_t>(c.oc);
-    const float sum = y[i] * scale[channel] + shift[channel] + (c.residual ? residual[i] : 0.0f);
-    y[i] = std::fmax(sum, 0.0f);
+    const float scale = x.scale[channel], shift = x.shift[channel];
+    if (int8) {
+      const auto sum = static_cast<std::int32_t>(y[i] + shift);
+      y[i] =
+          static_cast<float>(c.residual ? requantize_add(sum, scale, static_cast<std::int32_t>(x.residual[i]),
+                                                         kResidualMultiplier, kUnsignedRange)
+                                        : requantize(sum, scale, kUnsignedRange));
+    } else {
+      y[i] = std::fmax(y[i] * scale + shift + (c.residual ? x.residual[i] : 0.0f), 0.0f);
+    }
   }
   return y;
 }
@@ -162,21 +219,19 @@ void compare(const Subject& subject, std::span<const ConvCase> cases) {
   const Precision precision = subject.precision;
   for (const ConvCase& c : cases) {
     if (!subject.suits(c)) continue;
+    const bool int8 = precision == Precision::int8;
     const int oh = c.out(c.ih), ow = c.out(c.iw);
-    const std::vector<float> input = random_values(std::int64_t{c.n} * c.ic * c.ih * c.iw, 1);
-    const std::vector<float> weight = random_values(std::int64_t{c.oc} * c.k(), 2);
-    std::vector<float> scale = random_values(c.oc, 3);
-    for (float& s : scale) s = (s + 1.5f) / std::sqrt(static_cast<float>(c.k()));
-    const std::vector<float> shift = random_values(c.oc, 4);
-    const std::vector<float> residual = random_values(std::int64_t{c.n} * c.oc * oh * ow, 5);
-    const std::vector<float> expected = reference(c, input, weight, scale, shift, residual);
+    const Operands operands(c, int8);
+    const std::vector<float> expected = reference(c, operands, int8);
 
-    const cuda::Layer layer = pack(c, precision, weight, scale, shift);
-    const DeviceTensor x = on_device(precision, input, c.n, c.ih, c.iw, c.ic);
-    const DeviceTensor shortcut = on_device(precision, residual, c.n, oh, ow, c.oc);
+    const cuda::Layer layer = int8 ? pack_int8(c, operands) : pack_float(c, precision, operands);
+    const DeviceTensor x = on_device(precision, operands.input, c.n, c.ih, c.iw, c.ic);
+    const DeviceTensor shortcut = on_device(precision, operands.residual, c.n, oh, ow, c.oc);
     const DeviceTensor y(precision, c.n, oh, ow, c.oc);
     const cuda::sm90::Convolution convolution(precision, subject.choice, layer, x.x, y.x,
-                                              {.relu = true, .residual = c.residual ? &shortcut.x : nullptr});
+                                              {.relu = true,
+                                               .residual = c.residual ? &shortcut.x : nullptr,
+                                               .residual_multiplier = kResidualMultiplier});
     const cuda::Stream stream;
     convolution.run(stream.get());
     const std::vector<float> ours = on_host(precision, y.x, stream.get());
@@ -218,7 +273,7 @@ TEST_P(CudaConvolution, LargeLayersEqualTheReference) {
 std::vector<Subject> subjects() {
   using cuda::sm90::TileShape;
   std::vector<Subject> all;
-  for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16}) {
+  for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16, Precision::int8}) {
     for (const TileShape shape : {TileShape::m128n128, TileShape::m128n64, TileShape::m64n64})
       all.push_back({precision, {shape, 1}});
     for (const int split : {1, 2, 4, 8}) all.push_back({precision, {TileShape::m64n64_cluster, split}});
