@@ -58,7 +58,7 @@ template <class Format>
 __device__ __forceinline__ float load_value(const typename Format::Element* tensor, std::size_t i,
                                             std::size_t plane) {
   if constexpr (sizeof(typename Format::Element) == 1) {
-    return static_cast<float>(tensor[i]);
+    return from_u8(tensor[i]);
   } else if constexpr (Format::kPlanes == 2) {
     return Format::widen(tensor[i]) + Format::widen(tensor[plane + i]);
   } else {
@@ -77,9 +77,26 @@ __device__ __forceinline__ void store_value(float x, typename Format::Element* t
   }
 }
 
-// clamp(rne(x)) to 0…255, as core/requantize.hpp has it: NaN becomes 0.
+// Between small whole numbers and fp32 by way of 1.5 · 2^23, whose last bit is worth 1: additions run at eight times the
+// rate of conversions. Exact, and rounding to nearest even, as core/requantize.hpp does it.
+inline constexpr float kRounder = 12582912.0f;
+
+// rne(x) of |x| ≤ 2^21, of which the lowest byte is taken.
+__device__ __forceinline__ std::uint8_t low_byte_of_rounded(float x) {
+  return static_cast<std::uint8_t>(__float_as_int(__fadd_rn(x, kRounder)));
+}
+
+__device__ __forceinline__ float from_u8(std::uint8_t x) {
+  return __fsub_rn(__int_as_float(__float_as_int(kRounder) | x), kRounder);
+}
+
+__device__ __forceinline__ float from_s8(std::uint8_t x) {
+  return __fsub_rn(__int_as_float(__float_as_int(kRounder) | (x ^ 0x80)), kRounder + 128.0f);
+}
+
+// clamp(rne(x)) to 0…255: NaN becomes 0.
 __device__ __forceinline__ std::uint8_t round_to_u8(float x) {
-  return static_cast<std::uint8_t>(__float2int_rn(fminf(fmaxf(x, 0.0f), 255.0f)));
+  return low_byte_of_rounded(fminf(fmaxf(x, 0.0f), 255.0f));
 }
 
 // int8: the 8-bit pixel behind a normalised value (docs/int8.md, rule 2).

@@ -66,20 +66,16 @@ class Packer {
     return pack(spec, {1, spec.in_channels}, affine);
   }
 
-  // [planes][channels][7 · 4 units of 16 bytes] → [planes][7 · 4 units][channels].
-  static DeviceBuffer<std::byte> windows(const Layer& conv, int planes, int element_bytes) {
+  // [channels][7 · 4 units of 16 bytes] → [7 · 4 units][channels].
+  static DeviceBuffer<std::byte> windows(const Layer& conv, int element_bytes) {
     constexpr std::size_t kUnit = 16;
     const auto channels = static_cast<std::size_t>(conv.spec.out_channels);
     const std::size_t units = static_cast<std::size_t>(conv.k * element_bytes) / kUnit;
     std::vector<std::byte> rows(conv.weights.size()), turned(rows.size());
     copy_bytes(rows.data(), conv.weights.data(), rows.size(), nullptr);
-    for (std::size_t p = 0; p < static_cast<std::size_t>(planes); ++p) {
-      for (std::size_t o = 0; o < channels; ++o) {
-        for (std::size_t u = 0; u < units; ++u) {
-          std::memcpy(&turned[((p * units + u) * channels + o) * kUnit],
-                      &rows[((p * channels + o) * units + u) * kUnit], kUnit);
-        }
-      }
+    for (std::size_t o = 0; o < channels; ++o) {
+      for (std::size_t u = 0; u < units; ++u)
+        std::memcpy(&turned[(u * channels + o) * kUnit], &rows[(o * units + u) * kUnit], kUnit);
     }
     return upload(std::span<const std::byte>(turned));
   }
@@ -91,13 +87,13 @@ class Packer {
     if (precision_ == Precision::int8) {
       stem.pixels = pixels();
       stem.conv = pack_int8(spec, order, &stem.pixels);
-      stem.windows = windows(stem.conv, 1, 1);
+      stem.windows = windows(stem.conv, 1);
       return stem;
     }
     const Affine bn = batch_norm(spec.bn);
     std::vector<float> units;
     stem.conv = pack_float(spec, order, bn, &units);
-    stem.windows = windows(stem.conv, planes_of(precision_), element_bytes_of(precision_));
+    if (planes_of(precision_) == 1) stem.windows = windows(stem.conv, element_bytes_of(precision_));
     stem.zero = upload_channels(std::vector<float>(units.size()));
     stem.unit_scale = upload_channels(std::move(units));
     stem.bn_scale = upload_channels({bn.scale.begin(), bn.scale.end()});

@@ -33,8 +33,8 @@ struct Block {
 // conv1 reads windows of eight pixels, a row of the filter at a time (StemInput).
 struct Stem {
   Layer conv;
-  // The same weights for the kernel that is fused with maxpool, in the tensor core's own order:
-  // [planes][7 rows][4 units][64 channels][16 bytes of k].
+  // The same weights for the kernel that is fused with maxpool (formats of one plane), in the tensor core's
+  // own order: [7 rows][4 units][64 channels][16 bytes of k].
   DeviceBuffer<std::byte> windows;
   DeviceBuffer<float> unit_scale, zero;    // conv1 alone: what takes the power of two back
   DeviceBuffer<float> bn_scale, bn_shift;  // bn1 alone

@@ -13,8 +13,6 @@
 namespace resnet::cuda::sm90 {
 namespace {
 
-constexpr int kMultiprocessors = 132;  // of an H100 or H200; with another number it is only slower
-
 CUtensorMapDataType type_of(Precision precision) {
   return precision == Precision::int8   ? CU_TENSOR_MAP_DATA_TYPE_UINT8
          : precision == Precision::bf16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16

@@ -58,10 +58,10 @@ __device__ __forceinline__ void finish(const typename Format::Sum (&sum)[kCount]
     if constexpr (sizeof(typename Format::Element) == 1) {  // docs/int8.md, rules 5 and 6: every step rounds
       float y = __fmul_rn(__int2float_rn(sum[i] + __float_as_int(affine.shift.e[i])), affine.scale.e[i]);
       if (p.has_residual) {
-        const int step = p.residual_signed ? static_cast<std::int8_t>(r[0].e[i]) : r[0].e[i];
-        y = __fadd_rn(y, __fmul_rn(static_cast<float>(step), p.residual_scale));
+        const float step = p.residual_signed ? from_s8(r[0].e[i]) : from_u8(r[0].e[i]);
+        y = __fadd_rn(y, __fmul_rn(step, p.residual_scale));
       }
-      r[0].e[i] = static_cast<std::uint8_t>(__float2int_rn(fminf(fmaxf(y, p.low), p.high)));
+      r[0].e[i] = low_byte_of_rounded(fminf(fmaxf(y, p.low), p.high));
     } else {
       float y = fmaf(sum[i], affine.scale.e[i], affine.shift.e[i]);
       if (p.has_residual) {

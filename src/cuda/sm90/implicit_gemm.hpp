@@ -7,6 +7,7 @@
 
 namespace resnet::cuda::sm90 {
 
+inline constexpr int kMultiprocessors = 132;     // of an H100 or H200; with another number it is only slower
 inline constexpr int kSharedLimit = 227 * 1024;  // bytes of shared memory a block of sm_90
 
 // The result is fp32 [m][n] at `raw` where that is not null, else a tensor in the format of the operands.

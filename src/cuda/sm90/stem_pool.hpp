@@ -5,7 +5,8 @@
 
 namespace resnet::cuda::sm90 {
 
-// Whether rows of this width fit a block's shared memory; wider ones go through the stem's single kernels.
+// Whether the format has one plane, and rows of this width fit a block's shared memory; others go through the
+// stem's single kernels.
 bool stem_pool_fits(Precision precision, int width);
 
 // input: fp32 NCHW [out.n, 3, h, w]; out: what leaves maxpool.
