@@ -53,6 +53,23 @@ __device__ __forceinline__ void split(float x, __half& hi, __half& lo) {
   lo = __float2half_rn(sum - __half2float(hi));
 }
 
+// Between small whole numbers and fp32 by way of 1.5 · 2^23, whose last bit is worth 1: additions run at
+// eight times the rate of conversions. Exact, and rounding to nearest even, as core/requantize.hpp does it.
+inline constexpr float kRounder = 12582912.0f;
+
+// rne(x) of |x| ≤ 2^21, of which the lowest byte is taken.
+__device__ __forceinline__ std::uint8_t low_byte_of_rounded(float x) {
+  return static_cast<std::uint8_t>(__float_as_int(__fadd_rn(x, kRounder)));
+}
+
+__device__ __forceinline__ float from_u8(std::uint8_t x) {
+  return __fsub_rn(__int_as_float(__float_as_int(kRounder) | x), kRounder);
+}
+
+__device__ __forceinline__ float from_s8(std::uint8_t x) {
+  return __fsub_rn(__int_as_float(__float_as_int(kRounder) | (x ^ 0x80)), kRounder + 128.0f);
+}
+
 // Element i of a tensor whose planes are `plane` elements apart, as fp32 (int8: as its step, u8).
 template <class Format>
 __device__ __forceinline__ float load_value(const typename Format::Element* tensor, std::size_t i,
@@ -75,23 +92,6 @@ __device__ __forceinline__ void store_value(float x, typename Format::Element* t
   } else {
     tensor[i] = Format::narrow(x);
   }
-}
-
-// Between small whole numbers and fp32 by way of 1.5 · 2^23, whose last bit is worth 1: additions run at eight times the
-// rate of conversions. Exact, and rounding to nearest even, as core/requantize.hpp does it.
-inline constexpr float kRounder = 12582912.0f;
-
-// rne(x) of |x| ≤ 2^21, of which the lowest byte is taken.
-__device__ __forceinline__ std::uint8_t low_byte_of_rounded(float x) {
-  return static_cast<std::uint8_t>(__float_as_int(__fadd_rn(x, kRounder)));
-}
-
-__device__ __forceinline__ float from_u8(std::uint8_t x) {
-  return __fsub_rn(__int_as_float(__float_as_int(kRounder) | x), kRounder);
-}
-
-__device__ __forceinline__ float from_s8(std::uint8_t x) {
-  return __fsub_rn(__int_as_float(__float_as_int(kRounder) | (x ^ 0x80)), kRounder + 128.0f);
 }
 
 // clamp(rne(x)) to 0…255: NaN becomes 0.

@@ -40,10 +40,11 @@ constexpr int kUnit = 16;                                  // bytes: two pixels
 constexpr int kRowUnits = 4;                               // of k: a row of the filter, eight pixels
 constexpr int kWeightRow = kRowUnits * kChannels * kUnit;  // bytes of a row of the filter
 constexpr int kWeights = kFilter * kWeightRow;             // bytes
-constexpr int kGroup = 128, kBlock = 4 * kGroup;           // threads
+constexpr int kGroup = 128, kBlock = 6 * kGroup;           // threads
 constexpr int kPictureRing = 16;                           // rows: 9 that a step reads, 4 that are loaded
-constexpr int kConvRing = 6;                  // rows: 3 that are pooled, 1 for later, 2 being made
-constexpr int kFirstRows = 9, kNextRows = 4;  // of the picture, before the first step and in each
+constexpr int kConvRing = 6;  // rows: 3 that are pooled, 1 for later, 2 being made
+[[maybe_unused]] constexpr int kFirstRows = 9,
+                               kNextRows = 4;  // of the picture, before the first step and in each
 
 struct Geometry {
   int h, w;    // of the picture
@@ -92,33 +93,49 @@ int rows_a_block(const Geometry& geometry, int images) {
 }
 
 // Rows [first, first + count) of those the block needs into the ring, as units, zeros (int8: the pixel that
-// stands for them) around the picture; row 0 lies at y0 of the picture. By `warps` warps.
+// stands for them) around the picture; row 0 lies at y0 of the picture. By `warps` warps, 32 pixels each a
+// time; what a thread loads of kAtOnce of them is all on its way before the first is used.
 template <class Format>
 __device__ __forceinline__ void load_picture(const float* picture, const Geometry& g, const PixelRule& rule,
                                              int y0, int first, int count, int warp, int warps,
                                              std::byte* ring) {
   using Element = typename Format::Element;
-  constexpr int kElements = sizeof(Element) == 1 ? 8 : 4;
+  constexpr int kElements = sizeof(Element) == 1 ? 8 : 4, kAtOnce = 8;
   const int pixels = g.units * 2, lane = static_cast<int>(threadIdx.x) % 32, plane = g.h * g.w;
-  for (int r = first + warp; r < first + count; r += warps) {
-    const int y = y0 + r;
-    const float* line = picture + static_cast<std::ptrdiff_t>(y) * g.w - 3;
-    const bool row_inside = y >= 0 && y < g.h;
-    auto* to = reinterpret_cast<Pack<Element, kElements>*>(ring + r % kPictureRing * g.picture_row());
-#pragma unroll 8
-    for (int i = lane; i < pixels; i += 32) {
-      const bool inside = row_inside && i >= 3 && i < g.w + 3;
+  const int pieces_a_row = (pixels + 31) / 32, pieces = count * pieces_a_row;
+  for (int piece = warp; piece < pieces; piece += kAtOnce * warps) {
+    float values[kAtOnce][3];
+    const auto place = [&](int k, int& row, int& i) {
+      const int mine = piece + k * warps;
+      row = first + mine / pieces_a_row;
+      i = mine % pieces_a_row * 32 + lane;
+      return mine < pieces && i < pixels;
+    };
+    const auto in_picture = [&](int row, int i) {
+      return y0 + row >= 0 && y0 + row < g.h && i >= 3 && i < g.w + 3;
+    };
+#pragma unroll
+    for (int k = 0; k < kAtOnce; ++k) {
+      int row, i;
+      const bool inside = place(k, row, i) && in_picture(row, i);
+      const float* from = picture + static_cast<std::ptrdiff_t>(y0 + row) * g.w + i - 3;
+#pragma unroll
+      for (int c = 0; c < 3; ++c) values[k][c] = inside ? from[c * plane] : 0.0f;
+    }
+#pragma unroll
+    for (int k = 0; k < kAtOnce; ++k) {
+      int row, i;
+      if (!place(k, row, i)) continue;
       Pack<Element, kElements> pack = {};
 #pragma unroll
       for (int c = 0; c < 3; ++c) {
-        const float v = inside ? line[c * plane + i] : 0.0f;
         if constexpr (sizeof(Element) == 1) {
-          pack.e[c] = inside ? pixel_of(v, rule.mean[c], rule.std[c]) : rule.centre[c];
+          pack.e[c] = in_picture(row, i) ? pixel_of(values[k][c], rule.mean[c], rule.std[c]) : rule.centre[c];
         } else {
-          pack.e[c] = Format::narrow(v);
+          pack.e[c] = Format::narrow(values[k][c]);
         }
       }
-      to[i] = pack;
+      reinterpret_cast<Pack<Element, kElements>*>(ring + row % kPictureRing * g.picture_row())[i] = pack;
     }
   }
 }
@@ -132,14 +149,15 @@ __device__ __forceinline__ int conv_byte(int pixel, int channel) {
   return pixel * kRow + (byte ^ (pixel % (kRow / 16) * 16));
 }
 
-// Row i of the block's conv1 output by one warpgroup, 64 pixels a time.
+// Row i of the block's conv1 output, 64 pixels a time: the tiles that are left to this warpgroup, every
+// second one.
 template <class Format>
 [[maybe_unused]] __device__ __forceinline__ void convolve_row(const Geometry& g, const GemmParams& p, int i,
-                                                              std::uint32_t picture, std::uint32_t weights,
-                                                              std::byte* to) {
+                                                              int half_of_tiles, std::uint32_t picture,
+                                                              std::uint32_t weights, std::byte* to) {
   using Element = typename Format::Element;
   const int thread = static_cast<int>(threadIdx.x) % kGroup;
-  for (int first = 0; first < g.cw; first += 64) {
+  for (int first = 64 * half_of_tiles; first < g.cw; first += 128) {
     // The last tile is moved left rather than cut: what it shares with the one before comes out the same.
     const int pixel = max(min(first, g.cw - 64), 0);
     typename Format::Sum sum[32];
@@ -237,15 +255,15 @@ __global__ void __launch_bounds__(kBlock, 1)
   barrier_wait(arrived, 0);
 
   for (int s = 0; s < rows + 2; ++s) {
-    if (group < 2) {
-      const int i = 2 * s + group, c = c0 + i;
+    if (group < 4) {
+      const int i = 2 * s + group / 2, c = c0 + i;
       if (i <= 2 * rows && c >= 0 && c < g.ch) {
-        convolve_row<Format>(g, p, i, shared_address(picture), shared_address(shared),
+        convolve_row<Format>(g, p, i, group % 2, shared_address(picture), shared_address(shared),
                              conv + i % kConvRing * conv_row);
       }
-    } else if (group == 2) {
+    } else if (group == 4) {
       if (s < rows) {
-        load_picture<Format>(from, g, rule, y0, kFirstRows + kNextRows * s, kNextRows, warp - 8, 4, picture);
+        load_picture<Format>(from, g, rule, y0, kFirstRows + kNextRows * s, kNextRows, warp - 16, 4, picture);
         fence_async_proxy();
       }
     } else if (s >= 2) {
