@@ -13,6 +13,7 @@ namespace resnet::cuda {
 namespace {
 
 constexpr int kMaxPool = 3;
+constexpr std::size_t kRows = 16;     // whole groups of them are packed
 constexpr int kPaddedChannels = 128;  // of scale and shift: whole tiles are read
 
 template <class T>
@@ -32,6 +33,13 @@ std::size_t padded(std::size_t channels) {
 DeviceBuffer<float> upload_channels(std::vector<float> host) {
   host.resize(padded(host.size()));
   return upload(std::span<const float>(host));
+}
+
+// Where an int8 channel's row lies in its group of sixteen: a thread of the tensor core holds columns 2t, 2t
+// + 1, 2t + 8 and 2t + 9, which so are channels 4t … 4t + 3 (channel_of in sm90/implicit_gemm.cuh).
+std::size_t row_of_channel(std::size_t channel) {
+  const std::size_t t = channel % kRows / 4, e = channel % 4;
+  return channel / kRows * kRows + 2 * t + e % 2 + e / 2 * 8;
 }
 
 // y = x · scale + shift: γ/√(σ² + ε) and β − μ·scale (Ioffe & Szegedy 2015) in double.
@@ -172,6 +180,7 @@ class Packer {
     weight.evict();
     return {.spec = spec,
             .k = static_cast<int>(k),
+            .rows = spec.out_channels,
             .weights = upload_bytes(packed),
             .scale = upload_channels(std::move(scale)),
             .shift = upload_channels(std::move(shift))};
@@ -184,12 +193,12 @@ class Packer {
     const auto bias = values<std::int32_t>(model_.tensor(spec.conv + ".bias"));
     const auto multiplier = values<float>(model_.tensor(spec.conv + ".multiplier"));
     const std::size_t k = row_elements(spec, order), rows = static_cast<std::size_t>(spec.out_channels);
-    std::vector<std::int8_t> packed(rows * k);
+    std::vector<std::int8_t> packed((rows + kRows - 1) / kRows * kRows * k);
     std::vector<float> shift(rows);
     for (std::size_t o = 0; o < rows; ++o) {
       auto sum = static_cast<std::uint32_t>(bias[o]);
       each_weight(spec, order, oihw.data(), static_cast<int>(o), [&](std::size_t at, int c, std::int8_t w) {
-        packed[o * k + at] = w;
+        packed[row_of_channel(o) * k + at] = w;
         if (pixels != nullptr) sum -= static_cast<std::uint32_t>(w * pixels->centre[c]);
       });
       std::memcpy(&shift[o], &sum, sizeof sum);
@@ -198,6 +207,7 @@ class Packer {
     const bool head = spec.conv == "fc";
     return {.spec = spec,
             .k = static_cast<int>(k),
+            .rows = static_cast<int>(packed.size() / k),
             .weights = upload_bytes(packed),
             .scale = upload_channels({multiplier.begin(), multiplier.end()}),
             .shift = upload_channels(std::move(shift)),

@@ -13,11 +13,13 @@
 namespace resnet::cuda {
 
 // A convolution or the fully connected layer, as the right operand of a matrix product: a row of k an output
-// channel, (tap, input channel) in ascending order; in fp32 two planes of fp16. Floating-point weights are
+// channel, (tap, input channel) in ascending order; in fp32 two planes of fp16, in int8 the channels of every
+// sixteen in another order. Floating-point weights are
 // multiplied by a power of two a channel, so that they use fp16's range; `scale` takes it back.
 struct Layer {
   ConvSpec spec;
-  int k = 0;  // elements of a row
+  int k = 0;     // elements of a row
+  int rows = 0;  // output channels; int8: rounded up to 16
   DeviceBuffer<std::byte> weights;
   DeviceBuffer<float> scale;  // BatchNorm's γ/√(σ² + ε) over that power; int8: the multiplier
   DeviceBuffer<float> shift;  // β − μ·γ/√(σ² + ε), or the bias; int8: int32 values

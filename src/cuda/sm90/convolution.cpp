@@ -64,7 +64,7 @@ void Convolution::set_layer(Precision precision, const Layer& layer) {
                       .type = type_of(precision),
                       .element_bytes = element_bytes_of(precision),
                       .width = layer.k,
-                      .rows = layer.spec.out_channels,
+                      .rows = layer.rows,
                       .planes = planes_of(precision),
                       .box_x = kernel_->row_bytes / element_bytes_of(precision),
                       .box_y = kernel_->tile_n});

@@ -96,6 +96,14 @@ __device__ __forceinline__ float finish_raw(Sum sum, const GemmParams& p, int ch
   }
 }
 
+// The channel of the first of the two columns, 8 · j + 2 · t and the next, that a wgmma leaves thread t of a
+// row. In int8 the weights' rows are ordered (cuda/layers.cpp) so that a thread's four columns of sixteen are
+// neighbours.
+template <class Element>
+__device__ __forceinline__ int channel_of(int j, int t) {
+  return sizeof(Element) == 1 ? j / 2 * 16 + t * 4 + j % 2 * 2 : j * 8 + t * 2;
+}
+
 // ---- shape of a tile -----------------------------------------------------------------------------------
 
 template <class Format_, int kTileM_, int kTileN_, int kRowBytes_, int kStages_, int kBlocks_, bool kCluster_>
@@ -108,6 +116,9 @@ struct Tile {
   static constexpr int kBlocks = kBlocks_;  // on a multiprocessor
   static constexpr bool kCluster = kCluster_;
   static constexpr int kPlanes = Format::kPlanes;
+
+  // Neighbouring channels that a thread holds of a pixel: four bytes' worth (channel_of).
+  static constexpr int kRun = 4 / static_cast<int>(sizeof(Element));
 
   static constexpr int kGroups = kTileM / 64;  // warpgroups that multiply
   static constexpr int kThreads = kGroups * 128 + 32;
@@ -298,10 +309,11 @@ __device__ __forceinline__ void multiply_stages(typename T::Format::Sum (&sum)[T
 // The fp32 result straight to memory.
 template <class T>
 __device__ __forceinline__ void write_raw(const typename T::Format::Sum (&sum)[T::kSums], const GemmParams& p,
-                                          int m0, int n0, int row, int column) {
+                                          int m0, int n0, int row, int thread) {
 #pragma unroll
   for (int i = 0; i < T::kSums; ++i) {
-    const int m = m0 + row + (i & 2) * 4, channel = n0 + i / 4 * 8 + column + (i & 1);
+    const int m = m0 + row + (i & 2) * 4;
+    const int channel = n0 + channel_of<typename T::Element>(i / 4, thread) + (i & 1);
     if (m < p.m && channel < p.n)
       p.raw[static_cast<std::size_t>(m) * p.n + channel] = finish_raw(sum[i], p, channel);
   }
@@ -312,28 +324,31 @@ __device__ __forceinline__ void write_raw(const typename T::Format::Sum (&sum)[T
 template <class T>
 __device__ __forceinline__ void write_tile(const typename T::Format::Sum (&sum)[T::kSums],
                                            const GemmParams& p, std::uint32_t tile, const float* affine,
-                                           int row, int column) {
+                                           int row, int thread) {
   using Element = typename T::Element;
-  constexpr int kColumns = 8 * static_cast<int>(sizeof(Element));  // bytes from one j to the next
+  constexpr int kRun = T::kRun, kColumns = 4 * kRun;  // channels of a run, and of the four threads of a row
+  constexpr int kBytes = kColumns * static_cast<int>(sizeof(Element));
   // The swizzle is an exclusive or on address bits that no other term of a row touches.
-  const std::uint32_t first = tile + row * T::kOutRow + swizzle<T::kOutRow>(row) + column * sizeof(Element);
+  const std::uint32_t first = tile + row * T::kOutRow + swizzle<T::kOutRow>(row) + thread * 4;
 #pragma unroll
-  for (int j = 0; j < T::kTileN / 8; ++j) {
-    const std::uint32_t piece =
-        (first ^ (j * kColumns % T::kOutRow)) + j * kColumns / T::kOutRow * T::kOutBlock;
-    const Affine<2> constants{*reinterpret_cast<const Pack<float, 2>*>(affine + 8 * j + column),
-                              *reinterpret_cast<const Pack<float, 2>*>(affine + T::kTileN + 8 * j + column)};
+  for (int j = 0; j < T::kTileN / kColumns; ++j) {
+    const std::uint32_t piece = (first ^ (j * kBytes % T::kOutRow)) + j * kBytes / T::kOutRow * T::kOutBlock;
+    const float* constants = affine + j * kColumns + thread * kRun;
+    const Affine<kRun> own{*reinterpret_cast<const Pack<float, kRun>*>(constants),
+                           *reinterpret_cast<const Pack<float, kRun>*>(constants + T::kTileN)};
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const std::uint32_t at = piece + half * 8 * T::kOutRow;
-      Pack<Element, 2> pack[T::kPlanes];
+      Pack<Element, kRun> pack[T::kPlanes];
       if (p.has_residual) {
 #pragma unroll
         for (int plane = 0; plane < T::kPlanes; ++plane)
           load_shared(at + plane * T::kOutBlocks * T::kOutBlock, pack[plane]);
       }
-      const typename T::Format::Sum pair[2] = {sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]};
-      finish<typename T::Format, 2>(pair, p, constants, pack);
+      typename T::Format::Sum run[kRun];
+#pragma unroll
+      for (int e = 0; e < kRun; ++e) run[e] = sum[2 * kRun * j + e / 2 * 4 + 2 * half + e % 2];
+      finish<typename T::Format, kRun>(run, p, own, pack);
 #pragma unroll
       for (int plane = 0; plane < T::kPlanes; ++plane)
         store_shared(at + plane * T::kOutBlocks * T::kOutBlock, pack[plane]);
@@ -423,7 +438,7 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks)
   __syncthreads();
   launch_dependents();
 
-  const int group = warp / 4, row = warp % 4 * 16 + lane / 4, column = lane % 4 * 2;
+  const int group = warp / 4, row = warp % 4 * 16 + lane / 4, thread = lane % 4;
   const bool leader = threadIdx.x % 128 == 0;
   const auto first_m = [&](int tile) { return tile / tiles_n * T::kTileM; };
   const auto first_n = [&](int tile) { return tile % tiles_n * T::kTileN; };
@@ -446,8 +461,8 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks)
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           *reinterpret_cast<Pack<Sum, 2>*>(pointer(ring.stages) + (group * 64 + row + 8 * half) * T::kSumRow +
-                                           (8 * j + column) * 4) = {sum[4 * j + 2 * half],
-                                                                    sum[4 * j + 2 * half + 1]};
+                                           channel_of<typename T::Element>(j, thread) * 4) = {
+              sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]};
         }
       }
     }
@@ -471,14 +486,14 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks)
         ring.release(held);
       });
       if (p.raw != nullptr) {
-        write_raw<T>(sum, p, m0 + group * 64, n0, row, column);
+        write_raw<T>(sum, p, m0 + group * 64, n0, row, thread);
         continue;
       }
       const int i = ring.count++;
       ring.wait_full(i);
       write_tile<T>(sum, p, ring.memory(i) + group * 64 * T::kOutRow,
                     reinterpret_cast<const float*>(pointer(ring.affines + done % T::kAffines * T::kAffine)),
-                    row, column);
+                    row, thread);
       fence_async_proxy();
       asm volatile("bar.sync %0, 128;" ::"r"(1 + group) : "memory");
       if (leader) {

@@ -15,33 +15,21 @@ __device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
 }
 
-// One word, or half of one, at a shared address.
+// Four bytes at a shared address.
 template <class T>
 __device__ __forceinline__ void load_shared(std::uint32_t address, T& value) {
-  static_assert(sizeof(T) == 4 || sizeof(T) == 2);
-  if constexpr (sizeof(T) == 4) {
-    std::uint32_t bits;
-    asm volatile("ld.shared.b32 %0, [%1];" : "=r"(bits) : "r"(address));
-    std::memcpy(&value, &bits, 4);
-  } else {
-    std::uint16_t bits;
-    asm volatile("ld.shared.b16 %0, [%1];" : "=h"(bits) : "r"(address));
-    std::memcpy(&value, &bits, 2);
-  }
+  static_assert(sizeof(T) == 4);
+  std::uint32_t bits;
+  asm volatile("ld.shared.b32 %0, [%1];" : "=r"(bits) : "r"(address));
+  std::memcpy(&value, &bits, 4);
 }
 
 template <class T>
 __device__ __forceinline__ void store_shared(std::uint32_t address, const T& value) {
-  static_assert(sizeof(T) == 4 || sizeof(T) == 2);
-  if constexpr (sizeof(T) == 4) {
-    std::uint32_t bits;
-    std::memcpy(&bits, &value, 4);
-    asm volatile("st.shared.b32 [%0], %1;" ::"r"(address), "r"(bits) : "memory");
-  } else {
-    std::uint16_t bits;
-    std::memcpy(&bits, &value, 2);
-    asm volatile("st.shared.b16 [%0], %1;" ::"r"(address), "h"(bits) : "memory");
-  }
+  static_assert(sizeof(T) == 4);
+  std::uint32_t bits;
+  std::memcpy(&bits, &value, 4);
+  asm volatile("st.shared.b32 [%0], %1;" ::"r"(address), "r"(bits) : "memory");
 }
 
 // ---- barriers ------------------------------------------------------------------------------------------

@@ -177,7 +177,7 @@ template <class Format>
     wgmma_wait<0>();
 #pragma unroll
     for (int j = 0; j < kChannels / 8; ++j) {
-      const int channel = 8 * j + thread % 4 * 2;
+      const int channel = channel_of<Element>(j, thread % 4);
       const Affine<2> affine = load_affine<2>(p, channel);
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
