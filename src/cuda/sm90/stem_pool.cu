@@ -100,7 +100,7 @@ __device__ __forceinline__ void load_picture(const float* picture, const Geometr
                                              int y0, int first, int count, int warp, int warps,
                                              std::byte* ring) {
   using Element = typename Format::Element;
-  constexpr int kElements = sizeof(Element) == 1 ? 8 : 4, kAtOnce = 8;
+  constexpr int kElements = sizeof(Element) == 1 ? 8 : 4, kAtOnce = 4;
   const int pixels = g.units * 2, lane = static_cast<int>(threadIdx.x) % 32, plane = g.h * g.w;
   const int pieces_a_row = (pixels + 31) / 32, pieces = count * pieces_a_row;
   for (int piece = warp; piece < pieces; piece += kAtOnce * warps) {
@@ -191,15 +191,15 @@ template <class Format>
   }
 }
 
-// One row of the result by one warpgroup: rows 2q, 2q + 1 and 2q + 2 of the block's conv1 output, of which
-// row i is row c0 + i of the picture's.
+// One row of the result by the last two warpgroups: rows 2q, 2q + 1 and 2q + 2 of the block's conv1 output,
+// of which row i is row c0 + i of the picture's.
 template <class Format>
 __device__ __forceinline__ void pool_row(const Geometry& g, int q, int c0, const std::byte* conv,
                                          typename Format::Element* out) {
   using Element = typename Format::Element;
   constexpr int kVector = 16 / sizeof(Element), kVectors = kChannels / kVector;
   using Vector = Pack<Element, kVector>;
-  for (int i = static_cast<int>(threadIdx.x) % kGroup; i < g.ow * kVectors; i += kGroup) {
+  for (int i = static_cast<int>(threadIdx.x) - 4 * kGroup; i < g.ow * kVectors; i += 2 * kGroup) {
     const int x = i / kVectors * 2, channel = i % kVectors * kVector;
     const auto at = [&](int row, int pixel) {
       return reinterpret_cast<const Vector*>(conv + row % kConvRing * g.conv_row(sizeof(Element)) +
@@ -261,14 +261,15 @@ __global__ void __launch_bounds__(kBlock, 1)
         convolve_row<Format>(g, p, i, group % 2, shared_address(picture), shared_address(shared),
                              conv + i % kConvRing * conv_row);
       }
-    } else if (group == 4) {
+    } else {
       if (s < rows) {
-        load_picture<Format>(from, g, rule, y0, kFirstRows + kNextRows * s, kNextRows, warp - 16, 4, picture);
+        load_picture<Format>(from, g, rule, y0, kFirstRows + kNextRows * s, kNextRows, warp - 16, 8, picture);
         fence_async_proxy();
       }
-    } else if (s >= 2) {
-      const std::size_t row = static_cast<std::size_t>(image) * g.oh + first + s - 2;
-      pool_row<Format>(g, s - 2, c0, conv, out + row * row_of_result);
+      if (s >= 2) {
+        const std::size_t row = static_cast<std::size_t>(image) * g.oh + first + s - 2;
+        pool_row<Format>(g, s - 2, c0, conv, out + row * row_of_result);
+      }
     }
     __syncthreads();
   }
