@@ -4,10 +4,11 @@
     tools/bench_peers_gpu.py                          everything, five to six minutes on an H200
     tools/bench_peers_gpu.py --quick                  ResNet-18 in fp32 and fp16, batches 1 and 64, no compiling
     tools/bench_peers_gpu.py --markdown docs/benchmarks/gpu.md --json gpu.json
+    tools/bench_peers_gpu.py --from gpu.json          the tables of that run once more, anywhere
     tools/bench_peers_gpu.py --models resnet50=WEIGHTS.pth --batches 1 --compile fp16x1
 
-Both sides get the same weights (a seeded network, or the .pth that is named; int8: the taggers of models/, which have 80 classes) and the
-same pictures (seeded noise, eight of them repeated to fill a batch).
+Both sides get the same weights (a seeded network, or the .pth that is named; int8: the taggers of models/, which have 80
+classes) and the same pictures (seeded noise, eight of them repeated to fill a batch).
 
 Answers come first: what our timed runs computed is compared with PyTorch's fp32 logits on the CPU. fp32: within 3e-5
 of the largest; fp16, bf16: a cosine of at least 0.9995 for every picture; int8: the very bits of our backend on the
@@ -289,6 +290,36 @@ def full_table(results):
     return lines
 
 
+def group_of(model, layer):
+    """The kind of work a layer is, by its name."""
+    block = layer.startswith("layer")
+    if not block:
+        return "stem" if layer in ("stem", "input", "maxpool") else "pool and fc"
+    pointwise = "downsample" in layer or model == "resnet50" and layer.endswith(("conv1", "conv3"))
+    return "1×1" if pointwise else "3×3"
+
+
+def group_table(results):
+    """Where the time goes in the rows of the largest batch: kernels timed one by one, against their roofs."""
+    groups = ("stem", "3×3", "1×1", "pool and fc")
+    largest = max((r["batch"] for r in results if r["ours"]), default=0)
+    lines = ["| model | precision | batch | plan | " + " | ".join(f"{g} ms | of its roof" for g in groups) + " |",
+             "|" + "---|" * (4 + 2 * len(groups))]
+    for row in results:
+        if not row["ours"] or row["batch"] != largest or not row["ours"]["roof_ms"]:
+            continue
+        ms, roof = dict.fromkeys(groups, 0.0), dict.fromkeys(groups, 0.0)
+        for layer in row["ours"]["layers"]:
+            group = group_of(row["model"], layer["module"])
+            ms[group] += layer["ms"]
+            roof[group] += layer["roof_ms"]
+        cells = [row["model"], row["precision"], str(row["batch"]), row["ours"]["plan"]]
+        for group in groups:
+            cells += [f"{ms[group]:.3f}", f"{roof[group] / ms[group]:.2f}" if ms[group] else "–"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines if len(lines) > 2 else []
+
+
 def markdown(report):
     lines = [f"Measured {report['date']} on {report['machine']}, commit {report['commit']}. Versions: resnet.cpp "
              f"{report['ours']}, {report['peer']}.", "", f"    {report['command']}", ""]
@@ -296,6 +327,8 @@ def markdown(report):
     lines += ["", "A row in bold has reached its goal. All of them, in milliseconds a run; whole call: by the wall clock, "
               "with the copies from pageable memory and back:", ""]
     lines += full_table(report["results"])
+    if groups := group_table(report["results"]):
+        lines += ["", "Where our time goes, and what part of it the roof is: kernels timed one by one.", "", *groups]
     compiled = ", ".join(f"{p} batch {b}" for p, b in report["compiled"])
     lines += ["", f"torch.compile: {compiled}." if compiled else "torch.compile: not asked for."]
     if report["not_compiled"]:
@@ -335,6 +368,8 @@ def parse_arguments():
     parser.add_argument("--device", type=int, default=0, help="number of the GPU")
     parser.add_argument("--program", default=str(ROOT / "build" / "release" / "resnet"))
     parser.add_argument("--json", type=pathlib.Path, help="write all figures, with our layers', to this file")
+    parser.add_argument("--from", type=pathlib.Path, dest="earlier", metavar="JSON",
+                        help="measure nothing: make the tables of what an earlier run wrote with --json")
     parser.add_argument("--markdown", type=pathlib.Path,
                         help="put the tables into this file, between its marks; default: standard output")
     arguments = parser.parse_args()
@@ -348,22 +383,28 @@ def parse_arguments():
     return arguments
 
 
-def main():
-    arguments = parse_arguments()
+def measure(arguments):
     if not torch.cuda.is_available():
         sys.exit("bench_peers_gpu: PyTorch finds no GPU")
     if not pathlib.Path(arguments.program).exists():
-        sys.exit(f"{arguments.program} was not found: build it (cmake --build --preset release), or name it with --program")
+        sys.exit(f"{arguments.program} was not found: build it (cmake --build --preset release), or name it with "
+                 "--program")
     torch.cuda.set_device(arguments.device)
     version = subprocess.run([arguments.program, "--version"], capture_output=True, text=True, check=True).stdout
     facts = dict(line.split(maxsplit=1) for line in version.splitlines())
     report = {"date": datetime.date.today().isoformat(),
               "command": reporting.command_line("tools/bench_peers_gpu.py", ("--json", "--markdown", "--program")),
               "machine": f"{torch.cuda.get_device_name()}, driver {driver()}, {platform.system()} {platform.release()}",
-              "commit": facts["commit"], "ours": facts["resnet"], "peer": gpu_torch.versions(), "compiled": arguments.compile,
-              "not_compiled": [], "failures": [], "results": []}
+              "commit": facts["commit"], "ours": facts["resnet"], "peer": gpu_torch.versions(),
+              "compiled": arguments.compile, "not_compiled": [], "failures": [], "results": []}
     with tempfile.TemporaryDirectory() as work:
         Bench(arguments, pathlib.Path(work), report).run()
+    return report
+
+
+def main():
+    arguments = parse_arguments()
+    report = json.loads(arguments.earlier.read_text()) if arguments.earlier else measure(arguments)
     if arguments.markdown:
         reporting.write_between(arguments.markdown, MARKS, markdown(report), "Speed on a GPU")
     print(markdown(report))

@@ -59,7 +59,8 @@ def row(model, precision, batch, ours_ms, torch_ms, tf32_ms=None):
     times = {} if torch_ms is None else {precision: {"eager, NCHW": torch_ms * 2, "graph, channels-last": torch_ms}}
     if tf32_ms is not None:
         times["tf32"] = {"graph, NCHW": tf32_ms}
-    ours = ours_ms and {"ms": ours_ms, "call_ms": 1.0, "plan": "latency", "max_abs": 1e-6, "roof_ms": ours_ms / 2}
+    layers = [{"module": m, "ms": 2.0, "roof_ms": r} for m, r in (("stem", 1.0), ("layer1.0.conv1", 0.5), ("fc", 0.2))]
+    ours = ours_ms and {"layers": layers, "ms": ours_ms, "call_ms": 1.0, "plan": "latency", "max_abs": 1e-6, "roof_ms": ours_ms / 2}
     return {"model": model, "precision": precision, "batch": batch, "torch": times, "ours": ours}
 
 
@@ -78,6 +79,16 @@ class Tables(unittest.TestCase):
                    row("resnet18", "fp16", 8, None, 1.0)):
             header, _, line = bench.full_table([of])
             self.assertEqual(line.count("|"), header.count("|"))
+
+    def test_layers_are_put_together_by_their_kind(self):
+        for layer, of_18, of_50 in (("stem", "stem", "stem"), ("maxpool", "stem", "stem"), ("layer1.0.conv1", "3×3", "1×1"),
+                                    ("layer2.0.conv2", "3×3", "3×3"), ("layer2.0.downsample.0", "1×1", "1×1"),
+                                    ("layer3.1.conv3", "", "1×1"), ("avgpool", *["pool and fc"] * 2)):
+            self.assertEqual(bench.group_of("resnet50", layer), of_50)
+            self.assertEqual(bench.group_of("resnet18", layer), of_18 or "3×3")
+        small, large = row("resnet18", "fp32", 8, 0.5, 1.0), row("resnet50", "fp16", 64, 0.5, 1.0)
+        (line,) = bench.group_table([small, large])[2:]
+        self.assertEqual(line, "| resnet50 | fp16 | 64 | latency | 2.000 | 0.50 | 0.000 | – | 2.000 | 0.25 | 2.000 | 0.10 |")
 
     def test_options(self):
         sys.argv = ["bench", "--models", "resnet50=w.pth,resnet18", "--compile", "fp16x1,fp32x256"]
