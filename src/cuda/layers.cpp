@@ -35,13 +35,6 @@ DeviceBuffer<float> upload_channels(std::vector<float> host) {
   return upload(std::span<const float>(host));
 }
 
-// Where an int8 channel's row lies in its group of sixteen: a thread of the tensor core holds columns 2t, 2t
-// + 1, 2t + 8 and 2t + 9, which so are channels 4t … 4t + 3 (channel_of in sm90/implicit_gemm.cuh).
-std::size_t row_of_channel(std::size_t channel) {
-  const std::size_t t = channel % kRows / 4, e = channel % 4;
-  return channel / kRows * kRows + 2 * t + e % 2 + e / 2 * 8;
-}
-
 // y = x · scale + shift: γ/√(σ² + ε) and β − μ·scale (Ioffe & Szegedy 2015) in double.
 struct Affine {
   std::vector<double> scale, shift;
@@ -198,7 +191,7 @@ class Packer {
     for (std::size_t o = 0; o < rows; ++o) {
       auto sum = static_cast<std::uint32_t>(bias[o]);
       each_weight(spec, order, oihw.data(), static_cast<int>(o), [&](std::size_t at, int c, std::int8_t w) {
-        packed[row_of_channel(o) * k + at] = w;
+        packed[int8_row(o) * k + at] = w;
         if (pixels != nullptr) sum -= static_cast<std::uint32_t>(w * pixels->centre[c]);
       });
       std::memcpy(&shift[o], &sum, sizeof sum);
@@ -246,6 +239,11 @@ float output_scale(const Model& model, int module) {
 }
 
 }  // namespace
+
+std::size_t int8_row(std::size_t channel) {
+  const std::size_t t = channel % kRows / 4, e = channel % 4;
+  return channel / kRows * kRows + 2 * t + e % 2 + e / 2 * 8;
+}
 
 Layers pack_layers(const Model& model, int begin, int end, Precision precision) {
   const Architecture& architecture = model.architecture;

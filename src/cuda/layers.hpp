@@ -26,6 +26,10 @@ struct Layer {
   float output_scale = 1;     // int8: the real value of one step of the output
 };
 
+// Where an int8 channel's row lies: within its sixteen, a thread of the tensor core holds columns 2t, 2t + 1,
+// 2t + 8 and 2t + 9, which so are channels 4t … 4t + 3 (channel_of in sm90/implicit_gemm.cuh).
+std::size_t int8_row(std::size_t channel);
+
 struct Block {
   std::vector<Layer> path;
   std::optional<Layer> shortcut;

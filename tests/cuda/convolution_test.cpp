@@ -137,6 +137,7 @@ cuda::Layer pack_float(const ConvCase& c, Precision precision, const Operands& x
   });
   return {.spec = {"conv", "bn", c.ic, c.oc, c.kernel, c.stride, c.padding()},
           .k = c.k(),
+          .rows = c.oc,
           .weights = cuda::upload(std::as_bytes(std::span<const std::uint16_t>(packed))),
           .scale = channels(scale),
           .shift = channels(x.shift)};
@@ -144,7 +145,10 @@ cuda::Layer pack_float(const ConvCase& c, Precision precision, const Operands& x
 
 cuda::Layer pack_int8(const ConvCase& c, const Operands& x) {
   std::vector<std::int8_t> packed(x.weight.size());
-  each_weight(c, x.weight, [&](std::size_t at, int, float w) { packed[at] = static_cast<std::int8_t>(w); });
+  const auto k = static_cast<std::size_t>(c.k());
+  each_weight(c, x.weight, [&](std::size_t at, int o, float w) {
+    packed[cuda::int8_row(static_cast<std::size_t>(o)) * k + at % k] = static_cast<std::int8_t>(w);
+  });
   std::vector<float> bias;
   for (const float s : x.shift) {
     const auto whole = static_cast<std::int32_t>(s);
@@ -152,6 +156,7 @@ cuda::Layer pack_int8(const ConvCase& c, const Operands& x) {
   }
   return {.spec = {"conv", "bn", c.ic, c.oc, c.kernel, c.stride, c.padding()},
           .k = c.k(),
+          .rows = c.oc,
           .weights = cuda::upload(std::as_bytes(std::span<const std::int8_t>(packed))),
           .scale = channels(x.scale),
           .shift = channels(bias)};

@@ -97,8 +97,8 @@ __device__ __forceinline__ float finish_raw(Sum sum, const GemmParams& p, int ch
 }
 
 // The channel of the first of the two columns, 8 · j + 2 · t and the next, that a wgmma leaves thread t of a
-// row. In int8 the weights' rows are ordered (cuda/layers.cpp) so that a thread's four columns of sixteen are
-// neighbours.
+// row. In int8 the weights' rows are ordered (int8_row in cuda/layers.hpp) so that a thread's four columns of
+// sixteen are neighbours.
 template <class Element>
 __device__ __forceinline__ int channel_of(int j, int t) {
   return sizeof(Element) == 1 ? j / 2 * 16 + t * 4 + j % 2 * 2 : j * 8 + t * 2;
