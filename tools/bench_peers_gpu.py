@@ -329,10 +329,11 @@ def markdown(report):
     lines += full_table(report["results"])
     if groups := group_table(report["results"]):
         lines += ["", "Where our time goes, and what part of it the roof is: kernels timed one by one.", "", *groups]
-    compiled = ", ".join(f"{p} batch {b}" for p, b in report["compiled"])
-    lines += ["", f"torch.compile: {compiled}." if compiled else "torch.compile: not asked for."]
+    compiled = [f"{r['model']} {p} batch {r['batch']}" for r in report["results"] for p, modes in r["torch"].items()
+                if any(mode.startswith("compile") for mode in modes)]
+    lines += ["", f"PyTorch's best includes torch.compile for: {', '.join(compiled) or 'nothing'}."]
     if report["not_compiled"]:
-        lines[-1] += f" For want of time without: {', '.join(report['not_compiled'])}."
+        lines[-1] += f" For want of time it was left out for: {', '.join(report['not_compiled'])}."
     if report["failures"]:
         lines += ["", "Failed:", "", *[f"- {f}" for f in report["failures"]]]
     return "\n".join(lines) + "\n"
