@@ -6,7 +6,7 @@
 //
 // A thread owns one element of what is written, so that writes are coalesced; these kernels run once at an
 // end of a session that does not own the whole network, never inside it. Bound: memory. Test: ctest -R
-// cuda.cut
+// cuda_precision
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/pointwise.hpp"

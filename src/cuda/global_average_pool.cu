@@ -4,8 +4,8 @@
 //
 // A lane owns four neighbouring channels of an image, so that a warp reads 256 bytes (int8: 128) at a time; a
 // block has 8 warps, each with every eighth pixel, whose sums are added in order: the same bits for every
-// batch. Bound at batch 1: the latency of pixels / 8 reads; for large batches memory. Test: ctest -R cuda;
-// time: resnet bench --device cuda --layers
+// batch. Bound at batch 1: the latency of pixels / 8 reads; for large batches memory. Test: ctest -R
+// cuda_precision; time: resnet bench --device cuda --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/pointwise.hpp"

@@ -5,7 +5,7 @@
 //
 // A thread owns eight neighbouring channels of one output pixel: nine reads of 16 bytes (int8: 8), coalesced
 // over channels; two thirds of them come from L1 or L2. Bound: memory, the input once and the output once.
-// Test: ctest -R cuda.max_pool; time: resnet bench --device cuda --layers
+// Test: ctest -R cuda_precision; time: resnet bench --device cuda --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/pointwise.hpp"

@@ -5,7 +5,7 @@
 //   (docs/int8.md, rule 2).
 //
 // A thread owns one padded pixel: three coalesced reads, one write of 8 bytes. Bound: memory, 12 bytes read
-// and 8 (fp32: 16) written a pixel. Test: ctest -R cuda.stem_input; time: resnet bench --device cuda --layers
+// and 8 (fp32: 16) written a pixel. Test: ctest -R cuda_precision; time: resnet bench --device cuda --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/pointwise.hpp"

@@ -24,10 +24,10 @@
 //
 // Order of additions, and so the bits, are those of conv1 alone (implicit_gemm.cuh). For formats of one
 // plane: in fp32 the rings would not fit. Bound for large batches: the tensor core, 110 µs of an H200 for 256
-// pictures of 224 × 224 in fp16. Test: ctest -R cuda; time: resnet bench --layers
+// pictures of 224 × 224 in fp16. Test: ctest -R cuda_precision; time: resnet bench --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
-#include "cuda/sm90/implicit_gemm.cuh"
+#include "cuda/sm90/arithmetic.cuh"
 #include "cuda/sm90/stem_pool.hpp"
 
 #include <algorithm>
