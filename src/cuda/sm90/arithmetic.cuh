@@ -1,5 +1,5 @@
-// What the number formats differ in: the product, and what follows a layer's sums, y = relu(sum · scale + shift +
-// residual) or docs/int8.md's requantisation.
+// What the number formats differ in: the product, and what follows a layer's sums, y = relu(sum · scale +
+// shift + residual) or docs/int8.md's requantisation.
 #pragma once
 
 #include "cuda/elements.cuh"

@@ -402,7 +402,7 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks)
       // The stage that held the tile before is free once that is read; by now it is.
       const int held = ring.count - 1;
       multiply_stages<T>(sum, ring, group, k.count, leader, [&] {
-        if (done == 0 || !leader) return;
+        if (done == 0 || p.raw != nullptr || !leader) return;
         wait_stores_read();
         ring.release(held);
       });
