@@ -142,7 +142,7 @@ TEST_F(Manifest, FieldsAreChecked) {
   expect_refused(top("tensors", json::array()), ErrorCode::bad_format, "tensors");
   expect_refused(top("labels", json{"one"}), ErrorCode::shape_mismatch, "1 label for 2 classes");
   expect_refused(top("head", {{"kind", "sigmoid"}, {"thresholds", {0.5}}}), ErrorCode::shape_mismatch,
-                 "thresholds");
+                 "1 threshold for");
   expect_refused(top("head", {{"kind", "sigmoid"}, {"thresholds", {0.5, 2}}}), ErrorCode::invalid_argument,
                  "0 to 1");
   expect_refused(top("head", {{"kind", "tanh"}}), ErrorCode::bad_format, "softmax");
