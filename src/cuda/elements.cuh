@@ -53,8 +53,8 @@ __device__ __forceinline__ void split(float x, __half& hi, __half& lo) {
   lo = __float2half_rn(sum - __half2float(hi));
 }
 
-// Between small whole numbers and fp32 by way of 1.5 · 2^23, whose last bit is worth 1: additions run at
-// eight times the rate of conversions. Exact, and rounding to nearest even, as core/requantize.hpp does it.
+// Between small whole numbers and fp32 by way of 1.5 · 2^23, whose last bit is worth 1: conversions run at a
+// fraction of the rate of additions. Exact, and rounding to nearest even, as core/requantize.hpp does it.
 inline constexpr float kRounder = 12582912.0f;
 
 // rne(x) of |x| ≤ 2^21, of which the lowest byte is taken.
