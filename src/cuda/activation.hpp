@@ -16,6 +16,11 @@ constexpr int element_bytes_of(Precision precision) {
   return precision == Precision::int8 ? 1 : 2;
 }
 
+// Side of the output of 7 × 7, stride 2, padding 3 and of 3 × 3, stride 2, padding 1 alike.
+constexpr int stem_side(int side) {
+  return (side - 1) / 2 + 1;
+}
+
 struct Activation {
   void* data = nullptr;
   int n = 0, h = 0, w = 0, c = 0;
@@ -36,8 +41,8 @@ struct StemInput {
   void* data = nullptr;
   int n = 0, h = 0, w = 0;  // of the picture
 
-  int out_h() const { return (h - 1) / 2 + 1; }
-  int out_w() const { return (w - 1) / 2 + 1; }
+  int out_h() const { return stem_side(h); }
+  int out_w() const { return stem_side(w); }
   int rows() const { return h + 6; }
   int width() const { return 2 * out_w() + 6; }
   static constexpr int channels(Precision precision) { return precision == Precision::int8 ? 8 : 4; }

@@ -12,10 +12,6 @@ namespace {
 
 constexpr int kBn1 = 1, kRelu = 2, kMaxPool = 3;  // modules of the stem
 
-int halved(int side) {
-  return (side - 1) / 2 + 1;
-}
-
 class Builder {
  public:
   Builder(const Architecture& architecture, const Layers& layers, const PlanOptions& options,
@@ -134,7 +130,7 @@ class Builder {
     const int begin = options_.begin, end = options_.end, channels = architecture_.modules()[0].out_channels;
     const bool watched = options_.module_output != nullptr;
     if (begin == 0 && end > kMaxPool && !watched && sm90::stem_pool_fits(precision_, w_)) {
-      x = activation(a, halved(halved(h_)), halved(halved(w_)), channels);
+      x = activation(a, stem_side(stem_side(h_)), stem_side(stem_side(w_)), channels);
       add(kMaxPool, "stem", "wgmma_stem_pool", n_ * architecture_.macs(0, h_, w_),
           [p = precision_, stem = &*layers_.stem, h = h_, w = w_, x](const Call& call, cudaStream_t s) {
             sm90::stem_pool(p, *stem, call.input, h, w, x, s);
@@ -143,7 +139,7 @@ class Builder {
       return end > kMaxPool + 1 || add_output(kMaxPool, x, stem_scale());
     }
     // Sides of conv1's output: where the range begins later, that is its input.
-    const int h = begin == 0 ? halved(h_) : h_, w = begin == 0 ? halved(w_) : w_;
+    const int h = begin == 0 ? stem_side(h_) : h_, w = begin == 0 ? stem_side(w_) : w_;
     const Activation conv = activation(b, h, w, channels);
     const bool alone = end <= kMaxPool || begin > 0 || (watched && precision_ != Precision::int8);
     if (begin == 0) {
@@ -167,7 +163,7 @@ class Builder {
     }
     if (alone) add_stem_modules(conv);
     if (end <= kMaxPool) return false;
-    x = activation(a, halved(h), halved(w), channels);
+    x = activation(a, stem_side(h), stem_side(w), channels);
     add(kMaxPool, "maxpool", "max_pool", 0,
         [p = precision_, conv, x](const Call&, cudaStream_t s) { max_pool(p, conv, x, s); });
     moves(conv.bytes(precision_) + x.bytes(precision_));

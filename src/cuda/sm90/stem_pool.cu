@@ -62,11 +62,10 @@ struct Geometry {
 };
 
 Geometry geometry_of(int h, int w) {
-  const auto halved = [](int side) { return (side - 1) / 2 + 1; };
   Geometry g{};
   g.h = h, g.w = w;
-  g.ch = halved(h), g.cw = halved(w);
-  g.oh = halved(g.ch), g.ow = halved(g.cw);
+  g.ch = stem_side(h), g.cw = stem_side(w);
+  g.oh = stem_side(g.ch), g.ow = stem_side(g.cw);
   g.rows = g.oh;
   g.units = std::max(g.cw, 64) + 8;
   return g;
