@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <tuple>
 #include <vector>
 
 #include <fmt/format.h>
@@ -35,13 +36,22 @@ std::vector<Entry> parse(std::string_view architectures) {
 
 }  // namespace
 
-bool runs_on(std::string_view architectures, int major, int minor) {
+std::optional<Code> code_for(std::string_view architectures, int major, int minor) {
   const int device = major * 10 + minor;
-  for (const Entry& e : parse(architectures)) {
+  const Entry* best = nullptr;
+  const std::vector<Entry> entries = parse(architectures);
+  for (const Entry& e : entries) {
     const bool same_major = e.version / 10 == major;
-    if (e.exact ? e.version == device : e.version <= device && (same_major || !e.real)) return true;
+    if (e.exact ? e.version != device : e.version > device || (!same_major && e.real)) continue;
+    const auto rank = [](const Entry& of) { return std::tuple(of.real, of.version, of.exact); };
+    if (best == nullptr || rank(e) > rank(*best)) best = &e;
   }
-  return false;
+  if (best == nullptr) return std::nullopt;
+  return Code{best->version, best->exact};
+}
+
+bool runs_on(std::string_view architectures, int major, int minor) {
+  return code_for(architectures, major, minor).has_value();
 }
 
 std::string describe_architectures(std::string_view architectures) {

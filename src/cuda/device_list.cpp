@@ -10,6 +10,23 @@
 #include <resnet/error.hpp>
 
 namespace resnet::cuda {
+namespace {
+
+constexpr const char* kNoFamily =
+    "it is written for Hopper (sm_90): give --device cpu, or --backend cuda_stepwise";
+
+bool serves(const Device& device) {
+  return device.problem.empty() && !device.families.empty();
+}
+
+// "sm90, mma".
+std::string names_of(const Device& device) {
+  std::vector<std::string_view> names;
+  for (const Family family : device.families) names.push_back(to_string(family));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+}  // namespace
 
 std::string describe(const DeviceList& list) {
   if (list.devices.empty()) return list.problem;
@@ -22,9 +39,27 @@ std::string describe(const DeviceList& list) {
   return fmt::format("{}", fmt::join(texts, ", "));
 }
 
-bool has_hopper(const DeviceList& list) {
-  return std::any_of(list.devices.begin(), list.devices.end(),
-                     [](const Device& d) { return d.problem.empty() && d.major == 9 && d.minor == 0; });
+bool has_families(const DeviceList& list) {
+  return std::any_of(list.devices.begin(), list.devices.end(), [](const Device& d) { return serves(d); });
+}
+
+std::string describe_families(const DeviceList& list) {
+  if (!has_families(list)) return kNoFamily;
+  std::vector<std::string> texts;
+  for (const Device& d : list.devices) {
+    if (serves(d)) texts.push_back(fmt::format("cuda:{} {}", d.index, names_of(d)));
+  }
+  return fmt::format("{}", fmt::join(texts, "; "));
+}
+
+const std::vector<Family>& require_families(const DeviceList& list, int index) {
+  const Device& device = require_device(list, index);
+  if (device.families.empty()) {
+    throw Error(ErrorCode::device_unavailable,
+                fmt::format("backend cuda does not run on cuda:{} ({}, sm_{}{}): {}", index, device.name,
+                            device.major, device.minor, kNoFamily));
+  }
+  return device.families;
 }
 
 const Device& require_device(const DeviceList& list, int index) {

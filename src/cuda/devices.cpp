@@ -26,7 +26,10 @@ Device query(int index) {
   device.major = properties.major;
   device.minor = properties.minor;
   device.memory_bytes = properties.totalGlobalMem;
-  if (!runs_on(RESNET_CUDA_ARCHITECTURES, device.major, device.minor)) {
+  if (const auto code = code_for(RESNET_CUDA_ARCHITECTURES, device.major, device.minor)) {
+    device.code = code->version;
+    device.families = families_of(RESNET_CUDA_ARCHITECTURES, device.major, device.minor);
+  } else {
     device.problem = fmt::format(
         "this build has kernels for {}, the device is sm_{}{}: build with "
         "-DRESNET_CUDA_ARCHITECTURES={}{}-real",

@@ -1,6 +1,8 @@
 // The GPUs of this machine, and why there is none. Free of CUDA's headers, and there in every build.
 #pragma once
 
+#include "cuda/families.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,7 +14,9 @@ struct Device {
   std::string name;
   int major = 0, minor = 0;  // compute capability
   std::uint64_t memory_bytes = 0;
-  std::string problem;  // why kernels of this build do not run on it; empty where they do
+  int code = 0;                  // what its kernels were compiled for: 80 for sm_80
+  std::vector<Family> families;  // of the backend cuda, fastest first; empty where it has none for the device
+  std::string problem;           // why kernels of this build do not run on it; empty where they do
 };
 
 struct DeviceList {
@@ -26,8 +30,15 @@ const DeviceList& devices();
 // "cuda:0 NVIDIA H200 (sm_90, 139.8 GiB)", comma-separated; or the problem.
 std::string describe(const DeviceList& list);
 
-// Whether the backend `cuda` has kernels for one of them: it is written for Hopper (sm_90) alone.
-bool has_hopper(const DeviceList& list);
+// Whether the backend `cuda` has kernels for one of them.
+bool has_families(const DeviceList& list);
+
+// "cuda:0 sm90": the families of each device that has any, or what to change.
+std::string describe_families(const DeviceList& list);
+
+// Those of the device of this index. Throws Error{device_unavailable} as require_device(), and where the
+// backend has none for it.
+const std::vector<Family>& require_families(const DeviceList& list, int index);
 
 // The device of this index. Throws Error{device_unavailable} that says why it cannot be used, or which ones
 // there are.

@@ -4,6 +4,7 @@
 
 #include "cuda/check.hpp"
 #include "cuda/elements.cuh"
+#include "cuda/launch.hpp"
 
 #include <cuda_runtime.h>
 
@@ -44,15 +45,13 @@ __device__ __forceinline__ void launch_dependents() {
 // kernel(arguments…) with a thread for each item.
 template <class... Parameters, class... Arguments>
 void launch(void (*kernel)(Parameters...), std::size_t items, cudaStream_t stream, Arguments... arguments) {
-  cudaLaunchAttribute attribute{};
-  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchAttribute overlap{};
   cudaLaunchConfig_t config{};
   config.gridDim = dim3(static_cast<unsigned>((items + kThreads - 1) / kThreads));
   config.blockDim = dim3(kThreads);
   config.stream = stream;
-  config.attrs = &attribute;
-  config.numAttrs = 1;
+  config.attrs = &overlap;
+  config.numAttrs = set_overlap(overlap);
   RESNET_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, static_cast<Parameters>(arguments)...));
 }
 

@@ -1,7 +1,6 @@
 #include "cuda/executor.hpp"
 
 #include "cuda/check.hpp"
-#include "cuda/devices.hpp"
 #include "cuda/graph.hpp"
 #include "cuda/layers.hpp"
 #include "cuda/plan.hpp"
@@ -13,9 +12,6 @@
 #include <vector>
 
 #include <cuda_runtime.h>
-#include <fmt/format.h>
-
-#include <resnet/error.hpp>
 
 namespace resnet::cuda {
 namespace {
@@ -91,7 +87,7 @@ class CudaExecutable final : public Executable {
 
  private:
   PlanOptions plan_options(float* module_output) const {
-    return {options_.begin, options_.end, options_.precision, options_.plan, module_output};
+    return {options_.begin, options_.end, options_.precision, options_.plan, options_.family, module_output};
   }
 
   static double run_step(const Step& step, const CudaWorkspace& workspace) {
@@ -141,14 +137,6 @@ class CudaExecutable final : public Executable {
 }  // namespace
 
 std::unique_ptr<Executable> compile(const Model& model, const CompileOptions& options) {
-  const Device& device = require_device(devices(), options.device);
-  if (device.major != 9 || device.minor != 0) {
-    throw Error(
-        ErrorCode::device_unavailable,
-        fmt::format("backend cuda is written for Hopper (sm_90), and cuda:{} is {} (sm_{}{}): give --device "
-                    "cpu, or --backend cuda_stepwise",
-                    device.index, device.name, device.major, device.minor));
-  }
   return std::make_unique<CudaExecutable>(model, options);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/executable.hpp"
+#include "cuda/families.hpp"
 
 #include <memory>
 
@@ -15,7 +16,8 @@ struct CompileOptions {
   int end;
   Precision precision;  // fp32, fp16, bf16 or int8; fp32 also for parts that an int8 model keeps so
   Plan plan;
-  int device;  // as in cuda:0
+  int device;     // as in cuda:0
+  Family family;  // one of the device's
 };
 
 // Packs the weights on the device. Throws Error{out_of_memory, device_unavailable}.

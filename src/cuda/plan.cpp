@@ -1,6 +1,6 @@
 #include "cuda/plan.hpp"
 
-#include "cuda/sm90/convolution.hpp"
+#include "cuda/convolution.hpp"
 #include "cuda/sm90/stem_pool.hpp"
 
 #include <algorithm>
@@ -20,6 +20,7 @@ class Builder {
         layers_(layers),
         options_(options),
         precision_(options.precision),
+        kind_{options.family, options.precision, options.plan},
         n_(static_cast<int>(input[0])),
         h_(static_cast<int>(input[2])),
         w_(static_cast<int>(input[3])) {}
@@ -76,7 +77,7 @@ class Builder {
                        const Arguments&... arguments) {
     if (measuring_) return;
     // Shared, because a std::function has to be copyable.
-    const auto convolution = std::make_shared<const sm90::Convolution>(arguments...);
+    const std::shared_ptr<const Convolution> convolution = make_convolution(kind_, arguments...);
     add(module, layer, convolution->kernel_name(), macs,
         [convolution](const Call&, cudaStream_t stream) { convolution->run(stream); });
   }
@@ -129,7 +130,8 @@ class Builder {
   bool add_stem(Activation& x) {
     const int begin = options_.begin, end = options_.end, channels = architecture_.modules()[0].out_channels;
     const bool watched = options_.module_output != nullptr;
-    if (begin == 0 && end > kMaxPool && !watched && sm90::stem_pool_fits(precision_, w_)) {
+    if (begin == 0 && end > kMaxPool && !watched && options_.family == Family::sm90 &&
+        sm90::stem_pool_fits(precision_, w_)) {
       x = activation(a, stem_side(stem_side(h_)), stem_side(stem_side(w_)), channels);
       add(kMaxPool, "stem", "wgmma_stem_pool", n_ * architecture_.macs(0, h_, w_),
           [p = precision_, stem = &*layers_.stem, h = h_, w = w_, x](const Call& call, cudaStream_t s) {
@@ -153,10 +155,10 @@ class Builder {
       const std::int64_t macs = n_ * architecture_.macs(0, h_, w_);
       if (alone) {
         auto* raw = static_cast<float*>(reserve(second, conv.elements() * sizeof(float)));
-        add_convolution(0, "conv1", macs, precision_, *layers_.stem, input, raw);
+        add_convolution(0, "conv1", macs, *layers_.stem, input, raw);
       } else {
-        add_convolution(watched ? kRelu : kMaxPool, watched ? "conv1" : "stem", macs, precision_,
-                        *layers_.stem, input, conv);
+        add_convolution(watched ? kRelu : kMaxPool, watched ? "conv1" : "stem", macs, *layers_.stem, input,
+                        conv);
         moves(input.bytes(precision_) + layers_.stem->conv.weights.bytes() + conv.bytes(precision_));
         if (watched) add_module_output(kRelu, conv, layers_.stem->conv.output_scale);
       }
@@ -224,13 +226,12 @@ class Builder {
   }
 
   Activation add_conv(int module, const Layer& layer, const Activation& in, SlotName to,
-                      const sm90::Epilogue& epilogue) {
+                      const Epilogue& epilogue) {
     const ConvSpec& spec = layer.spec;
     const auto side = [&](int of) { return (of + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
     const Activation out = activation(to, side(in.h), side(in.w), spec.out_channels);
     const std::int64_t macs = out.pixels() * spec.out_channels * spec.in_channels * spec.kernel * spec.kernel;
-    const sm90::Choice choice = sm90::choose(precision_, options_.plan, spec, out.pixels());
-    add_convolution(module, spec.conv, macs, precision_, choice, layer, in, out, epilogue);
+    add_convolution(module, spec.conv, macs, layer, in, out, epilogue);
     // Of its input a 1x1 convolution with a stride reads but some pixels.
     const std::size_t read = spec.kernel == 1 ? out.bytes(precision_) / static_cast<std::size_t>(out.c) *
                                                     static_cast<std::size_t>(in.c)
@@ -249,7 +250,7 @@ class Builder {
         });
     moves(x.bytes(precision_) + means.bytes(precision_));
     if (measuring_) return;
-    const auto fc = std::make_shared<const sm90::Convolution>(precision_, *layers_.head, means);
+    const std::shared_ptr<const Convolution> fc = make_convolution(kind_, *layers_.head, means);
     add(module, "fc", fc->kernel_name(), std::int64_t{x.n} * x.c * architecture_.classes(),
         [fc](const Call& call, cudaStream_t s) { fc->run(s, call.output); });
     moves(means.bytes(precision_) + layers_.head->weights.bytes() +
@@ -260,6 +261,7 @@ class Builder {
   const Layers& layers_;
   const PlanOptions& options_;
   Precision precision_;
+  ConvolutionKind kind_;
   int n_, h_, w_;
   bool measuring_ = true;
   SlotName slot_ = a;  // where the current block's input lies

@@ -5,6 +5,7 @@
 // that memory does not grow with depth.
 #pragma once
 
+#include "cuda/families.hpp"
 #include "cuda/layers.hpp"
 
 #include <array>
@@ -42,6 +43,7 @@ struct PlanOptions {
   int begin, end;
   Precision precision;
   Plan plan;
+  Family family;
   // One output a module, written as NCHW here by that module's last step; the stem's modules run one by one.
   float* module_output = nullptr;
 };

@@ -40,12 +40,25 @@ std::vector<Precision> cpu_precisions() {
   return precisions;
 }
 
+// The same for every precision that the backend has.
+std::vector<std::string_view> cuda_isas(Precision precision, int device) {
+  if (precision == Precision::tf32) return {};
+  std::vector<std::string_view> names;
+  for (const cuda::Family family : cuda::require_families(cuda::devices(), device))
+    names.push_back(cuda::to_string(family));
+  return names;
+}
+
 }  // namespace
 
-bool Backend::supports(Precision precision, std::string_view isa) const {
+bool Backend::supports(Precision precision, std::string_view isa, int device) const {
   if (std::find(precisions.begin(), precisions.end(), precision) != precisions.end()) return true;
-  if (isa.empty() || isas == nullptr) return false;
-  const std::vector<std::string_view> names = isas(precision);
+  return !isa.empty() && has_isa(isa, precision, device);
+}
+
+bool Backend::has_isa(std::string_view isa, Precision precision, int device) const {
+  if (isas == nullptr) return false;
+  const std::vector<std::string_view> names = isas(precision, device);
   return std::find(names.begin(), names.end(), isa) != names.end();
 }
 
@@ -56,22 +69,22 @@ std::span<const Backend> backend_table() {
           .device = "cuda",
           .automatic = true,
           .precisions = {Precision::fp32, Precision::fp16, Precision::bf16, Precision::int8},
-          .available = [] { return cuda::has_hopper(cuda::devices()); },
+          .available = [] { return cuda::has_families(cuda::devices()); },
           .detail =
               [] {
                 const cuda::DeviceList& list = cuda::devices();
-                return cuda::describe(list) + (list.devices.empty() || cuda::has_hopper(list)
-                                                   ? ""
-                                                   : "; it is written for Hopper (sm_90)");
+                if (list.devices.empty()) return cuda::describe(list);
+                return fmt::format("{}; kernels: {}", cuda::describe(list), cuda::describe_families(list));
               },
-          .isas = nullptr,
+          .isas = cuda_isas,
           .compile =
               [](const Model& model, const SessionOptions& o) {
                 return cuda::compile(model, {.begin = o.begin,
                                              .end = o.end,
                                              .precision = *o.precision,
                                              .plan = o.plan,
-                                             .device = parse_device(o.device).index});
+                                             .device = parse_device(o.device).index,
+                                             .family = cuda::parse_family(o.isa)});
               },
       },
       Backend{
@@ -87,7 +100,7 @@ std::span<const Backend> backend_table() {
                                    fmt::join(cpu::available_isas(Precision::bf16), ", "),
                                    fmt::join(cpu::available_isas(Precision::int8), ", "));
               },
-          .isas = cpu::available_isas,
+          .isas = [](Precision precision, int) { return cpu::available_isas(precision); },
           .compile =
               [](const Model& model, const SessionOptions& o) {
                 return cpu::compile(model, {.begin = o.begin,
@@ -134,7 +147,7 @@ std::span<const Backend> backend_table() {
 const Backend& choose_backend(const SessionOptions& options, Precision precision) {
   const DeviceName device = parse_device(options.device);
   bool backend_known = options.backend.empty();
-  const Backend* unavailable = nullptr;
+  const Backend *unavailable = nullptr, *passed_over = nullptr;
   bool wrong_precision = false;
   for (const Backend& b : backend_table()) {
     const bool named = options.backend == b.name;
@@ -143,14 +156,17 @@ const Backend& choose_backend(const SessionOptions& options, Precision precision
     if (!device_fits || !(named || options.backend.empty())) continue;
     if (!b.available()) {
       unavailable = &b;
-    } else if (!b.supports(precision, options.isa)) {
+    } else if (!b.supports(precision, options.isa, device.index)) {
       wrong_precision = true;
+    } else if (!named && !options.isa.empty() && !b.has_isa(options.isa, precision, device.index)) {
+      if (passed_over == nullptr) passed_over = &b;
     } else {
       if (unavailable != nullptr)
         log(LogLevel::debug, fmt::format("device auto: {}, because {}", b.device, unavailable->detail()));
       return b;
     }
   }
+  if (passed_over != nullptr) return *passed_over;  // whose refusal of the name lists what it has
   const std::string there = "available here: " + describe_available();
   if (!backend_known) {
     throw Error(ErrorCode::invalid_argument, fmt::format("no backend '{}'; {}", options.backend, there));
@@ -178,14 +194,7 @@ std::vector<BackendInfo> backends() {
 }
 
 std::vector<std::string_view> available_isas(Precision precision) {
-  std::vector<std::string_view> isas;
-  for (const Backend& b : backend_table()) {
-    if (b.isas == nullptr) continue;
-    for (const std::string_view isa : b.isas(precision)) {
-      if (std::find(isas.begin(), isas.end(), isa) == isas.end()) isas.push_back(isa);
-    }
-  }
-  return isas;
+  return cpu::available_isas(precision);
 }
 
 }  // namespace resnet

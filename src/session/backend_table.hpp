@@ -21,15 +21,16 @@ struct Backend {
   std::vector<Precision> precisions;  // that it runs here without being told how
   bool (*available)();                // on this machine, in this build
   std::string (*detail)();            // what it would use, or why it is unavailable
-  // Instruction sets that it can run here at a precision, best first; null for a backend that has no such
-  // choice.
-  std::vector<std::string_view> (*isas)(Precision);
+  // Instruction sets that it can run at a precision on its device of this index, best first. Throws
+  // Error{device_unavailable} where there is no such device. Null for a backend that has no such choice.
+  std::vector<std::string_view> (*isas)(Precision, int device);
   // `options` is resolved: every default replaced, the range, threads and isa checked. Its precision is that
   // of every module of the range, its isa one of the model's precision.
   std::unique_ptr<Executable> (*compile)(const Model& model, const SessionOptions& options);
 
   // Also where the precision is none of `precisions` but `isa` names an instruction set for it.
-  bool supports(Precision precision, std::string_view isa = {}) const;
+  bool supports(Precision precision, std::string_view isa = {}, int device = 0) const;
+  bool has_isa(std::string_view isa, Precision precision, int device) const;
 };
 
 // Fastest first: what is asked for without a name is the first that is available and has the precision.

@@ -19,23 +19,32 @@ namespace {
 
 constexpr std::array kPlans{Plan::latency, Plan::throughput};
 
-std::string resolve_isa(const std::string& asked, const Backend& backend, Precision precision) {
+// An instruction set of the processor, or on a GPU a family of kernels.
+std::string resolve_isa(const SessionOptions& options, const Backend& backend) {
+  const std::string& asked = options.isa;
   if (backend.isas == nullptr) {
     if (asked.empty()) return {};
     throw Error(ErrorCode::invalid_argument,
                 fmt::format("backend '{}' has no instruction sets to choose from: leave out isa '{}'",
                             backend.name, asked));
   }
-  const char* variable = std::getenv("RESNET_CPU_ISA");
+  const bool gpu = backend.device == "cuda";
+  const char* variable = gpu ? nullptr : std::getenv("RESNET_CPU_ISA");
   const bool from_environment = asked.empty() && variable != nullptr && *variable != '\0';
   const std::string name = from_environment ? variable : asked;
-  const std::vector<std::string_view> isas = backend.isas(precision);
+  const std::vector<std::string_view> isas =
+      backend.isas(*options.precision, parse_device(options.device).index);
   if (name.empty()) return std::string(isas.front());
   if (std::find(isas.begin(), isas.end(), name) != isas.end()) return name;
+  if (gpu) {
+    throw Error(ErrorCode::device_unavailable,
+                fmt::format("there are no kernels '{}' for {}: give isa {}, or leave it out", name,
+                            options.device, fmt::join(isas, ", ")));
+  }
   throw Error(ErrorCode::device_unavailable,
               fmt::format("instruction set '{}'{} is not available in {}; this build and processor have {}",
-                          name, from_environment ? " (from RESNET_CPU_ISA)" : "", to_string(precision),
-                          fmt::join(isas, ", ")));
+                          name, from_environment ? " (from RESNET_CPU_ISA)" : "",
+                          to_string(*options.precision), fmt::join(isas, ", ")));
 }
 
 // The input size that the model's own preprocessing gives a square picture.
@@ -97,7 +106,7 @@ SessionOptions resolve_options(const Model& model, SessionOptions options, const
   }
   options.device = DeviceName{std::string(backend.device), parse_device(options.device).index}.to_string();
   options.backend = backend.name;
-  options.isa = resolve_isa(options.isa, backend, *options.precision);
+  options.isa = resolve_isa(options, backend);
   options.threads = resolve_thread_count(options.threads);
   return options;
 }

@@ -37,6 +37,17 @@ TEST(Architectures, TheFullListServesEverythingSinceTuring) {
   EXPECT_FALSE(runs_on("", 9, 0));
 }
 
+TEST(Architectures, TheDriverTakesMachineCodeBeforePtx) {
+  EXPECT_EQ(code_for(kAll, 8, 6)->version, 86);
+  EXPECT_EQ(code_for(kAll, 8, 7)->version, 86);
+  EXPECT_EQ(code_for(kAll, 10, 0)->version, 90);
+  EXPECT_FALSE(code_for(kAll, 10, 0)->exact);
+  EXPECT_TRUE(code_for(kAll, 9, 0)->exact);
+  EXPECT_EQ(code_for("80-real,86-virtual", 8, 6)->version, 80);
+  EXPECT_EQ(code_for("75-virtual,80-virtual", 8, 9)->version, 80);
+  EXPECT_FALSE(code_for(kAll, 7, 0).has_value());
+}
+
 TEST(Architectures, AreNamedForPeople) {
   EXPECT_EQ(describe_architectures("90a-real"), "sm_90a");
   EXPECT_EQ(describe_architectures("75-real,90a-real,90-virtual"), "sm_75, sm_90a and PTX of compute_90");

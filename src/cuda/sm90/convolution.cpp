@@ -1,6 +1,5 @@
 #include "cuda/sm90/convolution.hpp"
 
-#include "core/requantize.hpp"
 #include "cuda/check.hpp"
 #include "cuda/sm90/tensor_map.hpp"
 
@@ -87,14 +86,7 @@ void Convolution::set_output(Precision precision, const Activation& out, const E
   };
   out_ = map(out.data);
   residual_ = epilogue.residual != nullptr ? map(epilogue.residual->data) : out_;
-  const QuantizedRange range = epilogue.relu ? kUnsignedRange : kSignedRange;
-  params_.out = out.data;
-  params_.relu = epilogue.relu;
-  params_.low = range.low, params_.high = range.high;
-  params_.has_residual = epilogue.residual != nullptr;
-  if (epilogue.residual != nullptr) params_.residual = epilogue.residual->data;
-  params_.residual_scale = epilogue.residual_multiplier;
-  params_.residual_signed = epilogue.residual_signed;
+  params_.set(out, epilogue);
 }
 
 void Convolution::set_grid() {

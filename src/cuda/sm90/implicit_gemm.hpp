@@ -1,6 +1,8 @@
 // What the host knows of the implicit GEMM kernels: their parameters, and the table of the tiles there are.
 #pragma once
 
+#include "cuda/epilogue.hpp"
+
 #include <cstddef>
 
 #include <resnet/precision.hpp>
@@ -10,8 +12,8 @@ namespace resnet::cuda::sm90 {
 inline constexpr int kMultiprocessors = 132;     // of an H100 or H200; with another number it is only slower
 inline constexpr int kSharedLimit = 227 * 1024;  // bytes of shared memory a block of sm_90
 
-// The result is fp32 [m][n] at `raw` where that is not null, else a tensor in the format of the operands.
-struct GemmParams {
+// `out` is as the maps name it, for the blocks of a cluster, which write directly.
+struct GemmParams : EpilogueParams {
   int m = 0, n = 0;                // pixels (images · oh · ow), output channels
   int oh = 1, ow = 1;              // of the output
   int stride_h = 1, stride_w = 1;  // of base pixels
@@ -20,16 +22,6 @@ struct GemmParams {
   int channel_steps = 1;           // stages a tap: input channels / channels of a stage
   int steps = 1;                   // stages in all
   int images = 0;                  // distance between the planes of x, in images
-  const float* scale = nullptr;    // [n, padded to kTileN]; int8: the multiplier
-  const float* shift = nullptr;    // [n, padded to kTileN]; int8: int32, added to the sum
-  bool relu = false;
-  bool has_residual = false;
-  float residual_scale = 0;      // int8: m_r
-  bool residual_signed = false;  // int8: s8, else u8
-  float low = 0, high = 0;       // int8: range of the result
-  float* raw = nullptr;          // the result as fp32 [m][n] instead of a tensor
-  void* out = nullptr;           // as the maps name it; for blocks of a cluster, which write directly
-  const void* residual = nullptr;
 };
 
 enum class TileShape {

@@ -1,8 +1,9 @@
 // Hopper's instructions that C++ has no words for: barriers in shared memory, the tensor memory accelerator
 // (TMA) and warpgroup matrix multiplication (wgmma). PTX ISA 8.x, chapters "mbarrier", "cp.async.bulk.tensor"
-// and "wgmma". Shared memory is addressed as 32-bit offsets within the shared window, as these instructions
-// want it.
+// and "wgmma".
 #pragma once
+
+#include "cuda/shared_address.cuh"
 
 #include <cstdint>
 #include <cstring>
@@ -10,10 +11,6 @@
 #include <cuda.h>
 
 namespace resnet::cuda::sm90 {
-
-__device__ __forceinline__ std::uint32_t shared_address(const void* pointer) {
-  return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));
-}
 
 // Four bytes at a shared address.
 template <class T>

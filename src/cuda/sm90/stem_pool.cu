@@ -28,6 +28,7 @@
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/sm90/arithmetic.cuh"
+#include "cuda/sm90/implicit_gemm.hpp"
 #include "cuda/sm90/stem_pool.hpp"
 
 #include <algorithm>

@@ -1,0 +1,39 @@
+#include "cuda/convolution.hpp"
+
+#include "core/requantize.hpp"
+#include "cuda/sm90/convolution.hpp"
+
+namespace resnet::cuda {
+
+void EpilogueParams::set(const Activation& output, const Epilogue& epilogue) {
+  const QuantizedRange range = epilogue.relu ? kUnsignedRange : kSignedRange;
+  out = output.data;
+  relu = epilogue.relu;
+  low = range.low, high = range.high;
+  has_residual = epilogue.residual != nullptr;
+  residual = has_residual ? epilogue.residual->data : nullptr;
+  residual_scale = epilogue.residual_multiplier;
+  residual_signed = epilogue.residual_signed;
+}
+
+ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Layer& layer, const Activation& in,
+                                    const Activation& out, const Epilogue& epilogue) {
+  const sm90::Choice choice = sm90::choose(kind.precision, kind.plan, layer.spec, out.pixels());
+  return std::make_unique<sm90::Convolution>(kind.precision, choice, layer, in, out, epilogue);
+}
+
+ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Stem& stem, const StemInput& in,
+                                    const Activation& out) {
+  return std::make_unique<sm90::Convolution>(kind.precision, stem, in, out);
+}
+
+ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Stem& stem, const StemInput& in,
+                                    float* raw) {
+  return std::make_unique<sm90::Convolution>(kind.precision, stem, in, raw);
+}
+
+ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Layer& layer, const Activation& in) {
+  return std::make_unique<sm90::Convolution>(kind.precision, layer, in);
+}
+
+}  // namespace resnet::cuda
