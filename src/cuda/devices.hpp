@@ -15,7 +15,7 @@ struct Device {
   int major = 0, minor = 0;  // compute capability
   std::uint64_t memory_bytes = 0;
   int code = 0;                  // what its kernels were compiled for: 80 for sm_80
-  std::vector<Family> families;  // of the backend cuda, fastest first; empty where it has none for the device
+  std::vector<Family> families{};  // of the backend cuda, fastest first; empty where it has none for the device
   std::string problem;           // why kernels of this build do not run on it; empty where they do
 };
 

@@ -51,14 +51,14 @@ std::vector<std::string_view> cuda_isas(Precision precision, int device) {
 
 }  // namespace
 
-bool Backend::supports(Precision precision, std::string_view isa, int device) const {
+bool Backend::supports(Precision precision, std::string_view isa, int index) const {
   if (std::find(precisions.begin(), precisions.end(), precision) != precisions.end()) return true;
-  return !isa.empty() && has_isa(isa, precision, device);
+  return !isa.empty() && has_isa(isa, precision, index);
 }
 
-bool Backend::has_isa(std::string_view isa, Precision precision, int device) const {
+bool Backend::has_isa(std::string_view isa, Precision precision, int index) const {
   if (isas == nullptr) return false;
-  const std::vector<std::string_view> names = isas(precision, device);
+  const std::vector<std::string_view> names = isas(precision, index);
   return std::find(names.begin(), names.end(), isa) != names.end();
 }
 

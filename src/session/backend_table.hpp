@@ -23,14 +23,14 @@ struct Backend {
   std::string (*detail)();            // what it would use, or why it is unavailable
   // Instruction sets that it can run at a precision on its device of this index, best first. Throws
   // Error{device_unavailable} where there is no such device. Null for a backend that has no such choice.
-  std::vector<std::string_view> (*isas)(Precision, int device);
+  std::vector<std::string_view> (*isas)(Precision, int index);
   // `options` is resolved: every default replaced, the range, threads and isa checked. Its precision is that
   // of every module of the range, its isa one of the model's precision.
   std::unique_ptr<Executable> (*compile)(const Model& model, const SessionOptions& options);
 
   // Also where the precision is none of `precisions` but `isa` names an instruction set for it.
-  bool supports(Precision precision, std::string_view isa = {}, int device = 0) const;
-  bool has_isa(std::string_view isa, Precision precision, int device) const;
+  bool supports(Precision precision, std::string_view isa = {}, int index = 0) const;
+  bool has_isa(std::string_view isa, Precision precision, int index) const;
 };
 
 // Fastest first: what is asked for without a name is the first that is available and has the precision.
