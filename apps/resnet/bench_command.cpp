@@ -4,6 +4,7 @@
 #include "command.hpp"
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "core/mapped_file.hpp"
 #include "cuda/devices.hpp"
 #include "json_output.hpp"
 #include "machine.hpp"
@@ -26,13 +27,19 @@ struct BenchArguments {
   int random_depth = 0;
   ComputeArguments compute;
   MeasureOptions measure;
-  std::string input, output;
+  std::string input_type = "f32", input, output;
   bool json = false;
 };
+
+std::string_view to_string(InputType type) {
+  return type == InputType::u8 ? "u8" : "f32";
+}
 
 struct Report {
   std::string model;
   int batch = 1;
+  int calls = 1;  // at once
+  InputType input_type = InputType::f32;
   Measurement measurement;
   Roofs roofs{};  // empty: not asked for, or not known
 };
@@ -63,6 +70,8 @@ Json report_json(const Session& session, const Report& report) {
   object["precision"] = to_string(*options.precision);
   object["plan"] = to_string(options.plan);
   object["batch"] = report.batch;
+  object["calls"] = report.calls;
+  object["input_type"] = to_string(report.input_type);
   object["threads"] = session.threads();
   object["ms_median"] = m.ms_median;
   object["ms_min"] = m.ms_min;
@@ -109,7 +118,9 @@ void print_report(const Session& session, const Report& report) {
       {"machine", machine_of(session)},
       {"backend",
        fmt::format("{}, {}, plan {}", backend, to_string(*options.precision), to_string(options.plan))},
-      {"batch", fmt::format("{} of 3 x {} x {}", report.batch, options.height, options.width)}};
+      {"batch", fmt::format("{} of 3 x {} x {}{}{}", report.batch, options.height, options.width,
+                            report.input_type == InputType::u8 ? ", 8-bit pixels" : "",
+                            report.calls > 1 ? fmt::format(", {} calls at once", report.calls) : "")}};
   if (!on_gpu(session)) rows.push_back({"threads", std::to_string(session.threads())});
   rows.push_back({"time", fmt::format("{:.3f} ms median, {:.3f} least, {:.3f} 99th percentile, of {} runs{}",
                                       m.ms_median, m.ms_min, m.ms_p99, m.runs,
@@ -129,9 +140,10 @@ Model bench_model(const BenchArguments& args) {
   return open_model(args.model);
 }
 
-// The pictures of a file, over and over until they fill the batch.
-std::vector<float> read_input(const std::string& path, const Session& session, int batch) {
-  const std::vector<float> file = verify::read_f32(path);
+// The values of a file's pictures, over and over until they fill the batch.
+template <class Value>
+std::vector<Value> fill_batch(const std::vector<Value>& file, const std::string& path, const Session& session,
+                              int batch) {
   const SessionOptions& options = session.options();
   const Shape one{1, 3, options.height, options.width};
   const auto picture = static_cast<std::size_t>(one.numel());
@@ -139,9 +151,20 @@ std::vector<float> read_input(const std::string& path, const Session& session, i
     throw UsageError(
         fmt::format("--input {} holds {} values, no multiple of {}", path, file.size(), one.to_string()));
   }
-  std::vector<float> input(picture * static_cast<std::size_t>(batch));
+  std::vector<Value> input(picture * static_cast<std::size_t>(batch));
   for (std::size_t i = 0; i < input.size(); ++i) input[i] = file[i % file.size()];
   return input;
+}
+
+void read_input(const BenchArguments& args, const Session& session, MeasureOptions& measuring) {
+  if (measuring.input_type == InputType::f32) {
+    measuring.input = fill_batch(verify::read_f32(args.input), args.input, session, measuring.batch);
+    return;
+  }
+  const auto file = MappedFile::open(args.input);
+  const auto* first = reinterpret_cast<const std::uint8_t*>(file->bytes().data());
+  const std::vector<std::uint8_t> pixels(first, first + file->bytes().size());
+  measuring.pixels = fill_batch(pixels, args.input, session, measuring.batch);
 }
 
 int run_bench(const BenchArguments& args) {
@@ -151,9 +174,12 @@ int run_bench(const BenchArguments& args) {
   options.max_batch = args.measure.batch;
   const Session session(model, options);
   MeasureOptions measuring = args.measure;
-  if (!args.input.empty()) measuring.input = read_input(args.input, session, measuring.batch);
+  measuring.input_type = args.input_type == "u8" ? InputType::u8 : InputType::f32;
+  if (!args.input.empty()) read_input(args, session, measuring);
   Report report{.model = model.architecture.name(),
                 .batch = measuring.batch,
+                .calls = measuring.calls,
+                .input_type = measuring.input_type,
                 .measurement = measure(model, session, measuring)};
   // A processor's take long to find, and are left to people.
   if (!args.json || on_gpu(session)) report.roofs = measure_roofs(session, report.measurement);
@@ -187,6 +213,20 @@ void add_bench_command(CLI::App& app, Action& action) {
   command->add_option("--batch", args->measure.batch, "Photos a run (default 1)")
       ->type_name("N")
       ->check(whole_number(1, 4096));
+  command
+      ->add_option(
+          "--calls", args->measure.calls,
+          "Calls at once, each from a thread of its own (default 1): on a GPU one copies while another "
+          "computes, and several GPUs share them")
+      ->type_name("N")
+      ->check(whole_number(1, 256));
+  command
+      ->add_option(
+          "--input-type", args->input_type,
+          "What a call hands over: f32 (the network's input, default) or u8 (8-bit pixels, normalised on "
+          "the device)")
+      ->type_name("TYPE")
+      ->check(one_of({"f32", "u8"}));
   command->add_flag("--layers", args->measure.layers, "Also time each kernel, and compare it with its roof");
   command
       ->add_option("--seconds", args->measure.seconds,
@@ -195,9 +235,10 @@ void add_bench_command(CLI::App& app, Action& action) {
       ->type_name("S")
       ->check(number(0, 3600));
   command
-      ->add_option(
-          "--input", args->input,
-          "Photos to run on as a tensor (fp32, N x 3 x H x W), repeated to fill the batch; default: noise")
+      ->add_option("--input", args->input,
+                   "Photos to run on as a tensor (fp32, N x 3 x H x W; u8: bytes, N x H x W x 3), repeated "
+                   "to fill the "
+                   "batch; default: noise")
       ->type_name("F.bin")
       ->check(not_empty());
   add_output_option(*command, "--output", args->output, "F.bin",

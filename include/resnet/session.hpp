@@ -3,6 +3,7 @@
 // given shape, free of allocations.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -77,9 +78,17 @@ class Session {
 
   // input: [N, C, H, W] fp32, the input of module `begin`; output: output_shape(input shape) elements;
   // the two may not overlap. Throws Error{shape_mismatch, invalid_argument} where a size does not fit.
-  // Safe to call from several threads at once. The memory of the eight shapes used last is kept.
+  // Safe to call from several threads at once: on a GPU the copies of one call go beside the computing of
+  // another. The memory of the eight shapes used last is kept.
   void run(std::span<const float> input, const Shape& input_shape, std::span<float> output,
            const Trace* trace = nullptr) const;
+
+  // The same for pictures that are still 8-bit pixels: rgb is [N, H, W, 3] for an input [N, 3, H, W], as
+  // resize_and_crop() gives them one by one, and is normalised by the model's Preprocess with the bits of
+  // preprocess_image(). A GPU normalises them itself, and they take a quarter of the way there. Throws as
+  // run() does, and Error{invalid_argument} where the Session does not begin at module 0.
+  void run_pixels(std::span<const std::uint8_t> rgb, const Shape& input_shape, std::span<float> output,
+                  const Trace* trace = nullptr) const;
 
   // Milliseconds of one run on this shape by a GPU's own clock, its input and output in the GPU's memory; the
   // input is that of the last run. Empty on a CPU. Throws as run() does.

@@ -1,9 +1,13 @@
 // The seam between a Session and the backends: a range of modules, compiled.
 #pragma once
 
+#include "core/pixel_table.hpp"
+
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <resnet/tensor.hpp>
 
@@ -15,6 +19,9 @@ struct Trace;
 class Workspace {
  public:
   virtual ~Workspace() = default;
+
+  // The input of run_pixels() as values, where the backend has no better way.
+  std::vector<float> normalised;
 };
 
 class Executable {
@@ -29,6 +36,13 @@ class Executable {
   // count.
   virtual void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
                    const Trace* trace) const = 0;
+
+  // As run(), from pictures of 8-bit pixels, [N, H, W, 3] for an input [N, 3, H, W] of module 0, each of
+  // which stands for its value in `table`, the same in every call: the bits of normalise() and run().
+  // Allocates in the first call of a workspace alone. A backend that does not override it normalises on the
+  // calling thread.
+  virtual void run_pixels(const std::uint8_t* rgb, const PixelTable& table, const Shape& input_shape,
+                          float* output, Workspace& workspace, const Trace* trace) const;
 
   // Computes once more what the last run on this workspace computed, from and to the device's own memory, and
   // returns the milliseconds that took by the device's clock. Empty where there is no such device.

@@ -4,6 +4,8 @@
 #include "cuda/graph.hpp"
 #include "cuda/layers.hpp"
 #include "cuda/plan.hpp"
+#include "cuda/pointwise.hpp"
+#include "cuda/staging.hpp"
 #include "cuda/stream.hpp"
 
 #include <algorithm>
@@ -20,11 +22,42 @@ std::size_t count_of(const Shape& shape) {
   return static_cast<std::size_t>(shape.numel());
 }
 
+// From this batch on a thread that waits for the GPU leaves its processor to others: some microseconds more,
+// in a call of hundreds.
+constexpr std::int64_t kYieldBatch = 8;
+
 // One call's memory, its stream, and its kernels as a graph, which one call launches.
 struct CudaWorkspace final : Workspace {
-  CudaWorkspace(RunPlan run_plan, std::size_t inputs, std::size_t outputs)
-      : plan(std::move(run_plan)), input(inputs), output(outputs) {
+  // For runs that begin with 8-bit pixels.
+  struct Pixels {
+    DeviceBuffer<std::uint8_t> rgb;
+    DeviceBuffer<float> table;
+    Graph graph;  // normalises, and then all of the plan
+  };
+
+  CudaWorkspace(RunPlan run_plan, const Shape& input_shape, std::size_t outputs, int threads)
+      : plan(std::move(run_plan)),
+        shape(input_shape),
+        input(count_of(input_shape)),
+        output(outputs),
+        staging(std::max(input.bytes(), output.bytes()), threads, input_shape[0] >= kYieldBatch) {
     graph = Graph(stream.get(), [&] { launch_all(); });
+  }
+
+  // At the first run on pixels.
+  void prepare_pixels(const PixelTable& table) {
+    Pixels made{.rgb = DeviceBuffer<std::uint8_t>(input.size()),
+                .table = upload(std::span<const float>(table[0].data(), sizeof(table) / sizeof(float))),
+                .graph = {}};
+    made.graph = Graph(stream.get(), [&] {
+      normalise(made);
+      launch_all();
+    });
+    pixels = std::move(made);
+  }
+  void normalise(const Pixels& from) const {
+    normalise_pixels(from.rgb.data(), from.table.data(), static_cast<int>(shape[0]),
+                     static_cast<std::size_t>(shape[2] * shape[3]), input.data(), stream.get());
   }
 
   Call call() const { return {input.data(), output.data()}; }
@@ -33,9 +66,13 @@ struct CudaWorkspace final : Workspace {
   }
 
   RunPlan plan;
+  Shape shape;  // of the input
   DeviceBuffer<float> input, output;
   Stream stream;
+  Staging staging;
   Graph graph;
+  std::optional<Pixels> pixels;
+  bool from_pixels = false;  // the last run
 };
 
 class CudaExecutable final : public Executable {
@@ -50,36 +87,47 @@ class CudaExecutable final : public Executable {
     const DeviceScope scope(options_.device);
     const Shape output = architecture_.output_shape_from(options_.begin, options_.end - 1, input_shape);
     return std::make_unique<CudaWorkspace>(
-        make_plan(architecture_, layers_, plan_options(nullptr), input_shape), count_of(input_shape),
-        count_of(output));
+        make_plan(architecture_, layers_, plan_options(nullptr), input_shape), input_shape, count_of(output),
+        options_.threads);
   }
 
   void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
            const Trace* trace) const override {
     const DeviceScope scope(options_.device);
     auto& own = static_cast<CudaWorkspace&>(workspace);
-    copy_bytes(own.input.data(), input, own.input.bytes(), own.stream.get());
-    if (trace != nullptr && trace->on_module) {
-      run_by_module(own, input_shape, *trace);
-    } else if (trace != nullptr && trace->on_layer) {
-      for (const Step& step : own.plan.steps) {
-        const double ms = run_step(step, own);
-        trace->on_layer({step.module, step.layer, step.kernel, ms, step.macs, step.bytes});
-      }
+    own.from_pixels = false;
+    own.staging.to_device(own.input.data(), input, own.input.bytes(), own.stream.get());
+    if (trace == nullptr || !run_watched(own, input_shape, *trace)) own.graph.launch(own.stream.get());
+    own.staging.to_host(output, own.output.data(), own.output.bytes(), own.stream.get());
+  }
+
+  void run_pixels(const std::uint8_t* rgb, const PixelTable& table, const Shape& input_shape, float* output,
+                  Workspace& workspace, const Trace* trace) const override {
+    const DeviceScope scope(options_.device);
+    auto& own = static_cast<CudaWorkspace&>(workspace);
+    if (!own.pixels) own.prepare_pixels(table);
+    own.from_pixels = true;
+    own.staging.to_device(own.pixels->rgb.data(), rgb, own.pixels->rgb.bytes(), own.stream.get());
+    if (trace != nullptr && (trace->on_module || trace->on_layer)) {
+      const double ms = time_of(own, [&] { own.normalise(*own.pixels); });
+      const std::size_t moved = own.pixels->rgb.bytes() + own.input.bytes();
+      if (trace->on_layer)
+        trace->on_layer({0, "pixels", "normalise", ms, 0, static_cast<std::int64_t>(moved)});
+      run_watched(own, input_shape, *trace);
     } else {
-      own.graph.launch(own.stream.get());
+      own.pixels->graph.launch(own.stream.get());
     }
-    copy_bytes(output, own.output.data(), own.output.bytes(), own.stream.get());
-    own.stream.synchronize();
+    own.staging.to_host(output, own.output.data(), own.output.bytes(), own.stream.get());
   }
 
   std::optional<double> device_ms(Workspace& workspace) const override {
     const DeviceScope scope(options_.device);
     const auto& own = static_cast<const CudaWorkspace&>(workspace);
+    const Graph& graph = own.from_pixels ? own.pixels->graph : own.graph;
     const Event start, stop;
-    own.graph.launch(own.stream.get());  // keeps the GPU busy until the run that is timed has been queued
+    graph.launch(own.stream.get());  // keeps the GPU busy until the run that is timed has been queued
     start.record(own.stream.get());
-    own.graph.launch(own.stream.get());
+    graph.launch(own.stream.get());
     stop.record(own.stream.get());
     stop.synchronize();
     return stop.ms_since(start);
@@ -90,13 +138,33 @@ class CudaExecutable final : public Executable {
     return {options_.begin, options_.end, options_.precision, options_.plan, options_.family, module_output};
   }
 
-  static double run_step(const Step& step, const CudaWorkspace& workspace) {
+  template <class Launch>
+  static double time_of(const CudaWorkspace& workspace, const Launch& launch) {
     const Event start, stop;
     start.record(workspace.stream.get());
-    step.launch(workspace.call(), workspace.stream.get());
+    launch();
     stop.record(workspace.stream.get());
     stop.synchronize();
     return stop.ms_since(start);
+  }
+
+  static double run_step(const Step& step, const CudaWorkspace& workspace) {
+    return time_of(workspace, [&] { step.launch(workspace.call(), workspace.stream.get()); });
+  }
+
+  // The plan step by step, where somebody watches; else false.
+  bool run_watched(const CudaWorkspace& own, const Shape& input_shape, const Trace& trace) const {
+    if (trace.on_module) {
+      run_by_module(own, input_shape, trace);
+    } else if (trace.on_layer) {
+      for (const Step& step : own.plan.steps) {
+        const double ms = run_step(step, own);
+        trace.on_layer({step.module, step.layer, step.kernel, ms, step.macs, step.bytes});
+      }
+    } else {
+      return false;
+    }
+    return true;
   }
 
   // With each module's output materialised; the stem's modules run one by one, with the same bits.

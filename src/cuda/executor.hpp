@@ -18,6 +18,7 @@ struct CompileOptions {
   Plan plan;
   int device;     // as in cuda:0
   Family family;  // one of the device's
+  int threads;    // that may bring a large input to the GPU together
 };
 
 // Packs the weights on the device. Throws Error{out_of_memory, device_unavailable}.

@@ -8,6 +8,10 @@
 
 namespace resnet::cuda {
 
+// 8-bit pixels → the network's input: rgb [n][plane][3], table [3][256], chw [n][3][plane].
+void normalise_pixels(const std::uint8_t* rgb, const float* table, int n, std::size_t plane, float* chw,
+                      cudaStream_t stream);
+
 // 8-bit pixels behind a normalised tensor (docs/int8.md, rule 2), and what padding stands for.
 struct PixelRule {
   float mean[3], std[3];

@@ -27,8 +27,8 @@ void Stream::synchronize() const {
   RESNET_CUDA_CHECK(cudaStreamSynchronize(stream_));
 }
 
-Event::Event() {
-  RESNET_CUDA_CHECK(cudaEventCreate(&event_));
+Event::Event(unsigned flags) {
+  RESNET_CUDA_CHECK(cudaEventCreateWithFlags(&event_, flags));
 }
 
 Event::~Event() {

@@ -42,7 +42,7 @@ class Stream {
 // A mark in a stream, with its time.
 class Event {
  public:
-  Event();
+  explicit Event(unsigned flags = cudaEventDefault);  // cudaEventDisableTiming, cudaEventBlockingSync
   ~Event();
   Event(Event&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
   Event& operator=(Event&& other) noexcept {

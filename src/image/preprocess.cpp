@@ -1,3 +1,4 @@
+#include "core/pixel_table.hpp"
 #include "image/preprocess_plan.hpp"
 
 #include <algorithm>
@@ -109,33 +110,9 @@ Image resize_and_crop_region(const Image& pixels, int left, int top, Size full,
   return out;
 }
 
-// The 256 values a channel can take, with the operations of ToTensor and Normalize in fp32.
-std::array<float, 256> channel_table(float mean, float std) {
-  if (!(std > 0))
-    throw Error(ErrorCode::invalid_argument, fmt::format("standard deviation {}: must be above 0", std));
-  std::array<float, 256> table;
-  for (int v = 0; v < 256; ++v) {
-    const float unit = static_cast<float>(v) / 255.0f;
-    const float centred = unit - mean;
-    table[static_cast<std::size_t>(v)] = centred / std;
-  }
-  return table;
-}
-
 void to_tensor(const Image& image, const Preprocess& preprocess, float* chw) {
   const std::size_t pixels = static_cast<std::size_t>(image.width) * static_cast<std::size_t>(image.height);
-  const auto red = channel_table(preprocess.mean[0], preprocess.std[0]);
-  const auto green = channel_table(preprocess.mean[1], preprocess.std[1]);
-  const auto blue = channel_table(preprocess.mean[2], preprocess.std[2]);
-  const std::uint8_t* rgb = image.rgb.data();
-  float* r = chw;
-  float* g = chw + pixels;
-  float* b = chw + 2 * pixels;
-  for (std::size_t i = 0; i < pixels; ++i, rgb += 3) {
-    r[i] = red[rgb[0]];
-    g[i] = green[rgb[1]];
-    b[i] = blue[rgb[2]];
-  }
+  normalise(pixel_table(preprocess.mean, preprocess.std), image.rgb.data(), 1, pixels, chw);
 }
 
 }  // namespace

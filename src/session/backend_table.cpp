@@ -84,7 +84,8 @@ std::span<const Backend> backend_table() {
                                              .precision = *o.precision,
                                              .plan = o.plan,
                                              .device = parse_device(o.device).index,
-                                             .family = cuda::parse_family(o.isa)});
+                                             .family = cuda::parse_family(o.isa),
+                                             .threads = o.threads});
               },
       },
       Backend{

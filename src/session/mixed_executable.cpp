@@ -70,15 +70,29 @@ class MixedExecutable final : public Executable {
   void run(const float* input, const Shape&, float* output, Workspace& workspace,
            const Trace* trace) const override {
     auto& memory = static_cast<MixedWorkspace&>(workspace);
-    for (std::size_t i = 0; i < stages_.size(); ++i) {
-      const auto& [shape, own] = memory.stages[i];
-      float* to = i + 1 == stages_.size() ? output : memory.activations[i % 2].data();
-      stages_[i].executable->run(input, shape, to, *own, trace);
-      input = to;
-    }
+    for (std::size_t i = 0; i < stages_.size(); ++i) input = run_stage(i, input, output, memory, trace);
+  }
+
+  // The first stage normalises, on a GPU if that is where it runs.
+  void run_pixels(const std::uint8_t* rgb, const PixelTable& table, const Shape& input_shape, float* output,
+                  Workspace& workspace, const Trace* trace) const override {
+    auto& memory = static_cast<MixedWorkspace&>(workspace);
+    const float* input = memory.activations[0].data();
+    stages_[0].executable->run_pixels(rgb, table, input_shape, memory.activations[0].data(),
+                                      *memory.stages[0].workspace, trace);
+    for (std::size_t i = 1; i < stages_.size(); ++i) input = run_stage(i, input, output, memory, trace);
   }
 
  private:
+  // Where its output lies: `output` behind the last stage.
+  const float* run_stage(std::size_t i, const float* input, float* output, MixedWorkspace& memory,
+                         const Trace* trace) const {
+    const auto& [shape, own] = memory.stages[i];
+    float* to = i + 1 == stages_.size() ? output : memory.activations[i % 2].data();
+    stages_[i].executable->run(input, shape, to, *own, trace);
+    return to;
+  }
+
   Architecture architecture_;
   std::vector<Stage> stages_;
 };

@@ -18,6 +18,7 @@ struct Session::Impl {
   Impl(const Model& model, const Backend& backend, SessionOptions resolved)
       : architecture(model.architecture),
         options(std::move(resolved)),
+        pixels(pixel_table(model.preprocess.mean, model.preprocess.std)),
         executable(compile_mixed(model, backend, options)) {}
 
   Shape output_shape(const Shape& input) const {
@@ -27,8 +28,27 @@ struct Session::Impl {
     return output;
   }
 
+  // What a call gives must fit the shape that it names. The elements of its output.
+  std::int64_t check_sizes(std::size_t input, const Shape& input_shape, std::size_t output) const {
+    const std::optional<std::int64_t> known = workspaces.output_count(input_shape);
+    const std::int64_t output_count = known ? *known : output_shape(input_shape).numel();
+    if (static_cast<std::int64_t>(input) != input_shape.numel()) {
+      throw Error(ErrorCode::shape_mismatch,
+                  fmt::format("input of shape {} has {} values, not {}", input_shape.to_string(),
+                              input_shape.numel(), input));
+    }
+    if (static_cast<std::int64_t>(output) != output_count) {
+      throw Error(
+          ErrorCode::shape_mismatch,
+          fmt::format("the output for input {} is {}: {} values, but there is room for {}",
+                      input_shape.to_string(), output_shape(input_shape).to_string(), output_count, output));
+    }
+    return output_count;
+  }
+
   Architecture architecture;
   SessionOptions options;
+  PixelTable pixels;
   std::unique_ptr<Executable> executable;
   WorkspacePool workspaces;
 };
@@ -61,22 +81,24 @@ Session& Session::operator=(Session&&) noexcept = default;
 
 void Session::run(std::span<const float> input, const Shape& input_shape, std::span<float> output,
                   const Trace* trace) const {
-  const std::optional<std::int64_t> known = impl_->workspaces.output_count(input_shape);
-  const std::int64_t output_count = known ? *known : impl_->output_shape(input_shape).numel();
-  if (static_cast<std::int64_t>(input.size()) != input_shape.numel()) {
-    throw Error(ErrorCode::shape_mismatch,
-                fmt::format("input of shape {} has {} values, not {}", input_shape.to_string(),
-                            input_shape.numel(), input.size()));
-  }
-  if (static_cast<std::int64_t>(output.size()) != output_count) {
-    throw Error(ErrorCode::shape_mismatch,
-                fmt::format("the output for input {} is {}: {} values, but there is room for {}",
-                            input_shape.to_string(), impl_->output_shape(input_shape).to_string(),
-                            output_count, output.size()));
-  }
+  const std::int64_t output_count = impl_->check_sizes(input.size(), input_shape, output.size());
   const WorkspacePool::Lease workspace =
       impl_->workspaces.lend(*impl_->executable, input_shape, output_count);
   impl_->executable->run(input.data(), input_shape, output.data(), *workspace, trace);
+}
+
+void Session::run_pixels(std::span<const std::uint8_t> rgb, const Shape& input_shape, std::span<float> output,
+                         const Trace* trace) const {
+  if (impl_->options.begin != 0) {
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("pixels are the input of module 0, and this session begins at module {}: give it "
+                            "the activations to run()",
+                            impl_->options.begin));
+  }
+  const std::int64_t output_count = impl_->check_sizes(rgb.size(), input_shape, output.size());
+  const WorkspacePool::Lease workspace =
+      impl_->workspaces.lend(*impl_->executable, input_shape, output_count);
+  impl_->executable->run_pixels(rgb.data(), impl_->pixels, input_shape, output.data(), *workspace, trace);
 }
 
 std::optional<double> Session::device_ms(const Shape& input_shape) const {

@@ -44,6 +44,21 @@ TEST(BenchMeasure, MeasuresAndNamesEveryModule) {
   EXPECT_GT(speed, 0);
 }
 
+TEST(BenchMeasure, CallsAtOnceCountTogether) {
+  Model model = make_random_model(18, 10, 1);
+  model.preprocess.center_crop = Size{32, 32};
+  const Session session(model);
+  const MeasureOptions options{
+      .batch = 2, .calls = 3, .input_type = InputType::u8, .seconds = 0, .least_runs = 2};
+  const Measurement m = measure(model, session, options);
+  EXPECT_EQ(m.runs, 6);
+  EXPECT_FALSE(m.device_clock);
+  EXPECT_GT(m.images_per_s, 0);
+  EXPECT_EQ(m.call_ms_median, m.ms_median);
+  EXPECT_EQ(m.output,
+            measure(model, session, {.batch = 2, .input_type = InputType::u8, .seconds = 0}).output);
+}
+
 TEST(BenchMeasure, TellsWhatAnInt8ModelKeepsInFp32) {
   Model model = test::quantized_random_model(18, 10, {.keep = {"conv1", "layer2.0", "fc"}});
   model.preprocess.center_crop = Size{32, 32};
