@@ -54,9 +54,11 @@ std::string machine_of(const Session& session) {
   const GpuReport report = find_gpus();
   const std::string driver =
       report.kernel_driver.empty() ? "of CUDA " + report.library : report.kernel_driver;
-  const int index = parse_device(session.options().device).index;
-  return fmt::format("{}, driver {}; {}", cuda::require_device(cuda::devices(), index).name, driver,
-                     machine_name());
+  const DeviceName device = parse_device(session.options().device);
+  const std::string& name = cuda::require_device(cuda::devices(), device.first()).name;
+  const std::string several =
+      device.indices.size() > 1 ? fmt::format("{} times ", device.indices.size()) : std::string();
+  return fmt::format("{}{}, driver {}; {}", several, name, driver, machine_name());
 }
 
 Json report_json(const Session& session, const Report& report) {

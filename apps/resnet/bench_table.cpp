@@ -63,14 +63,14 @@ Roofs measure_roofs(const Session& session, const Measurement& measurement) {
     const bool kept = int8 && layer.precision == Precision::fp32;
     double gflops = 0;
     if (device.kind == "cuda") {
-      gflops = cuda::unit_gflops(device.index, session.backend(), layer.precision);
+      gflops = cuda::unit_gflops(device.first(), session.backend(), layer.precision);
     } else if (!session.isa().empty()) {  // the reference backend has no instruction set
       gflops = cpu::measure_roof(layer.precision, kept ? cpu::fp32_isa_of(session.isa()) : session.isa(),
                                  session.threads());
     }
     if (gflops > 0) roofs.gflops[layer.precision] = gflops;
   }
-  if (device.kind == "cuda" && roofs.known()) roofs.gb_per_s = cuda::measure_bandwidth(device.index);
+  if (device.kind == "cuda" && roofs.known()) roofs.gb_per_s = cuda::measure_bandwidth(device.first());
   return roofs;
 }
 

@@ -45,7 +45,11 @@ void add_compute_options(CLI::App& command, ComputeArguments& args) {
   const auto add = [&](const char* name, auto& value, const char* type, const char* help) {
     return command.add_option(name, value, help)->type_name(type)->group(kComputeGroup);
   };
-  add("--device", args.device, "D", "auto (default), cpu, cuda (the first GPU) or cuda:N");
+  add("--device", args.device, "D",
+      "auto (default), cpu, cuda (the first GPU), cuda:N, or several GPUs as in cuda:0,cuda:1");
+  add("--gpu-memory", args.gpu_memory, "SIZE",
+      "Most memory to take of each GPU, as in 4GiB or 500MB; default: as much as is needed")
+      ->check(memory_size());
   add("--backend", args.backend, "B",
       "cpu (the fast one, default) or reference (plain loops in double precision)");
   add("--precision", args.precision, "P",

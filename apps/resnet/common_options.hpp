@@ -25,9 +25,10 @@ struct ModelArguments {
 void add_model_options(CLI::App& command, ModelArguments& args, bool required = true);
 void add_labels_option(CLI::App& command, ModelArguments& args);
 
-// --device, --backend, --precision, --threads, --isa, --plan.
+// --device, --gpu-memory, --backend, --precision, --threads, --isa, --plan.
 struct ComputeArguments {
   std::string device = "auto";
+  std::string gpu_memory;  // as parse_memory_size() reads it; empty: no limit
   std::string backend;
   std::string precision;  // empty: the model's own
   int threads = 0;

@@ -11,6 +11,7 @@ Model open_model(const ModelArguments& args) {
 SessionOptions session_options(const ComputeArguments& args) {
   SessionOptions options;
   options.device = args.device;
+  if (!args.gpu_memory.empty()) options.gpu_memory = *parse_memory_size(args.gpu_memory);
   options.backend = args.backend;
   if (!args.precision.empty()) options.precision = parse_precision(args.precision);
   options.plan = parse_plan(args.plan);

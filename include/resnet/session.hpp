@@ -26,7 +26,7 @@ std::string_view to_string(Plan plan) noexcept;
 Plan parse_plan(std::string_view name);
 
 struct SessionOptions {
-  std::string device = "auto";  // auto | cpu | cuda[:N]
+  std::string device = "auto";  // auto | cpu | cuda[:N][,cuda:M…]; runs at the same time share several GPUs
   std::string backend;          // empty: the fastest of the device; or a name that backends() lists
   std::optional<Precision> precision = std::nullopt;  // empty: the model's own
   Plan plan = Plan::latency;
@@ -39,6 +39,9 @@ struct SessionOptions {
   int max_batch = 1;
   int height = 0;
   int width = 0;
+  // Most bytes that it takes of each GPU's memory (weights, and activations of all runs at once); 0: as much
+  // as there is. What the driver itself needs comes on top.
+  std::uint64_t gpu_memory = 0;
 };
 
 // What one module, or one kernel inside it, did during a traced run.

@@ -31,6 +31,12 @@ class Executable {
   // Takes all memory that a run on `input_shape` needs.
   virtual std::unique_ptr<Workspace> make_workspace(const Shape& input_shape) const = 0;
 
+  // GPUs that it runs on, at least 1. A workspace belongs to one of them, and so does what runs on it.
+  virtual int devices() const { return 1; }
+  virtual std::unique_ptr<Workspace> make_workspace_on(int /*device*/, const Shape& input_shape) const {
+    return make_workspace(input_shape);
+  }
+
   // Computes. `workspace` comes from make_workspace(input_shape). Allocates nothing and does not throw
   // except through the callbacks of `trace` and where a GPU fails. Same input, same bits, whatever the thread
   // count.

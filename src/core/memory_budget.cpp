@@ -17,10 +17,11 @@ thread_local std::string_view current_purpose = "memory";
 void MemoryBudget::take(std::uint64_t bytes, std::string_view purpose) {
   const std::lock_guard lock(mutex_);
   if (cap_ != 0 && (bytes > cap_ || used_ > cap_ - bytes)) {
-    throw Error(ErrorCode::out_of_memory,
-                fmt::format("{} needs {} more of a GPU's memory, of which {} are in use and {} allowed: lower "
-                            "--batch, or raise --gpu-memory",
-                            purpose, describe_memory(bytes), describe_memory(used_), describe_memory(cap_)));
+    throw Error(
+        ErrorCode::out_of_memory,
+        fmt::format("{} needs {} more of a GPU's memory, of which {} are in use and {} allowed: lower "
+                    "--batch, or raise --gpu-memory",
+                    purpose, describe_memory(bytes), describe_memory(used_), describe_memory(cap_)));
   }
   used_ += bytes;
 }

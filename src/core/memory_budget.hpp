@@ -1,7 +1,7 @@
 // How much of a GPU's memory a Session may take, and for what it is asked.
 //
-// Who compiles or runs names both for the calling thread (MemoryScope); whoever takes memory of a GPU meanwhile counts it
-// there (cuda/memory.cpp). So nothing between the two has to hand a budget on.
+// Who compiles or runs names both for the calling thread (MemoryScope); whoever takes memory of a GPU
+// meanwhile counts it there (cuda/memory.cpp). So nothing between the two has to hand a budget on.
 #pragma once
 
 #include <cstdint>

@@ -10,8 +10,7 @@ PixelTable pixel_table(const std::array<float, 3>& mean, const std::array<float,
   PixelTable table;
   for (std::size_t c = 0; c < table.size(); ++c) {
     if (!(std[c] > 0)) {
-      throw Error(ErrorCode::invalid_argument,
-                  fmt::format("standard deviation {}: must be above 0", std[c]));
+      throw Error(ErrorCode::invalid_argument, fmt::format("standard deviation {}: must be above 0", std[c]));
     }
     for (std::size_t v = 0; v < table[c].size(); ++v) {
       const float unit = static_cast<float>(v) / 255.0f;

@@ -76,4 +76,18 @@ const Device& require_device(const DeviceList& list, int index) {
   return device;
 }
 
+void require_alike(const DeviceList& list, const std::vector<int>& indices) {
+  const Device& first = require_device(list, indices.front());
+  for (const int index : indices) {
+    const Device& other = require_device(list, index);
+    if (other.major == first.major && other.minor == first.minor) continue;
+    throw Error(
+        ErrorCode::unsupported,
+        fmt::format("cuda:{} ({}, sm_{}{}) and cuda:{} ({}, sm_{}{}) would not give the same bits: name "
+                    "GPUs of one architecture",
+                    first.index, first.name, first.major, first.minor, other.index, other.name, other.major,
+                    other.minor));
+  }
+}
+
 }  // namespace resnet::cuda

@@ -14,9 +14,10 @@ struct Device {
   std::string name;
   int major = 0, minor = 0;  // compute capability
   std::uint64_t memory_bytes = 0;
-  int code = 0;                  // what its kernels were compiled for: 80 for sm_80
-  std::vector<Family> families{};  // of the backend cuda, fastest first; empty where it has none for the device
-  std::string problem;           // why kernels of this build do not run on it; empty where they do
+  int code = 0;  // what its kernels were compiled for: 80 for sm_80
+  std::vector<Family>
+      families{};       // of the backend cuda, fastest first; empty where it has none for the device
+  std::string problem;  // why kernels of this build do not run on it; empty where they do
 };
 
 struct DeviceList {
@@ -43,5 +44,10 @@ const std::vector<Family>& require_families(const DeviceList& list, int index);
 // The device of this index. Throws Error{device_unavailable} that says why it cannot be used, or which ones
 // there are.
 const Device& require_device(const DeviceList& list, int index);
+
+// Throws Error{unsupported} where these devices of the list (each of which require_device() gives) are not of
+// one compute capability: kernels and their order of addition are chosen by it, so they would give different
+// bits.
+void require_alike(const DeviceList& list, const std::vector<int>& indices);
 
 }  // namespace resnet::cuda

@@ -22,10 +22,6 @@ std::size_t count_of(const Shape& shape) {
   return static_cast<std::size_t>(shape.numel());
 }
 
-// From this batch on a thread that waits for the GPU leaves its processor to others: some microseconds more,
-// in a call of hundreds.
-constexpr std::int64_t kYieldBatch = 8;
-
 // One call's memory, its stream, and its kernels as a graph, which one call launches.
 struct CudaWorkspace final : Workspace {
   // For runs that begin with 8-bit pixels.
@@ -40,7 +36,7 @@ struct CudaWorkspace final : Workspace {
         shape(input_shape),
         input(count_of(input_shape)),
         output(outputs),
-        staging(std::max(input.bytes(), output.bytes()), threads, input_shape[0] >= kYieldBatch) {
+        staging(std::max(input.bytes(), output.bytes()), threads) {
     graph = Graph(stream.get(), [&] { launch_all(); });
   }
 

@@ -11,8 +11,8 @@
 
 namespace resnet::cuda {
 
-// Throw Error{out_of_memory} that says how much was wanted, how much is free, and what to change. No bytes,
-// no memory.
+// Throw Error{out_of_memory} that says what wanted how much, how much is free, and what to change; memory of
+// the device also where the calling thread's budget is used up (core/memory_budget.hpp). No bytes, no memory.
 void* allocate_device(std::size_t bytes);
 void* allocate_pinned(std::size_t bytes);
 void free_device(void* memory) noexcept;

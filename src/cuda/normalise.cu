@@ -2,10 +2,11 @@
 //
 //   rgb    [n][plane][3] bytes, table [3][256], chw [n][3][plane]; plane = h · w
 //
-// The table is the processor's own (core/pixel_table.hpp), so the bits are, too. A block has it in shared memory and
-// walks over groups of four pixels, one a thread: twelve bytes in, and four values for each of the three planes out, as
-// one store each where a picture's planes are whole groups. Bound: memory, 3 bytes read and 12 written a pixel.
-// Test: ctest -R cuda_pixels; time: resnet bench --device cuda --input-type u8 --layers
+// The table is the processor's own (core/pixel_table.hpp), so the bits are, too. A block has it in shared
+// memory and walks over groups of four pixels, one a thread: twelve bytes in, and four values for each of the
+// three planes out, as one store each where a picture's planes are whole groups. Bound: memory, 3 bytes read
+// and 12 written a pixel. Test: ctest -R cuda_session; time: resnet bench --device cuda --input-type u8
+// --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/pointwise.hpp"

@@ -1,13 +1,13 @@
 // Copies between a caller's memory and the GPU.
 //
-// The GPU copies at full speed, and beside everything else, only from and to page-locked memory, which a caller's
-// seldom is. So values pass through a ring of page-locked slots, piece by piece: while one piece is on its way to the GPU,
-// the next is brought into its slot. What is large is brought by several threads, for one of them reaches but a part of
-// what the bus can take:
+// The GPU copies at full speed, and beside everything else, only from and to page-locked memory, which a
+// caller's seldom is. So values pass through a ring of page-locked slots, piece by piece: while one piece is
+// on its way to the GPU, the next is brought into its slot. What is large is brought by several threads, for
+// one of them reaches but a part of what the bus can take:
 //
 //     caller's memory   | 0 | 1 | 2 | 3 | 4 | …      thread 0 takes 0, 2, 3, …, thread 1 takes 1, 4, …
-//     slots             [0:0 2 …][1:…][2: 1 4 …][3:…]  each thread has its own, and waits only for its own copies
-//     GPU               | 0 | 1 | 2 | …              in the order in which they were queued
+//     slots             [0:0 2 …][1:…][2: 1 4 …][3:…]  each thread has its own, and waits only for its own
+//     copies GPU               | 0 | 1 | 2 | …              in the order in which they were queued
 //
 // Memory that is page-locked (or the GPU's own) goes without the ring.
 #pragma once
@@ -22,12 +22,11 @@ namespace resnet::cuda {
 
 class Staging {
  public:
-  // For copies of up to `largest` bytes, by up to `threads` threads. `yield`: a thread that waits for the GPU leaves its
-  // processor to others, which costs some microseconds a wait.
-  Staging(std::size_t largest, int threads, bool yield);
+  // For copies of up to `largest` bytes, by up to `threads` threads.
+  Staging(std::size_t largest, int threads);
 
-  // Queues a copy to the current device. When this returns, the caller may change what lies at `from`, except where it is
-  // page-locked: then it must stay as it is until the stream has come there.
+  // Queues a copy to the current device. When this returns, the caller may change what lies at `from`, except
+  // where it is page-locked: then it must stay as it is until the stream has come there.
   void to_device(void* to, const void* from, std::size_t bytes, cudaStream_t stream);
 
   // A copy from the current device, behind what `stream` holds, that is done when this returns.

@@ -2,6 +2,8 @@
 
 #include "cuda/check.hpp"
 
+#include <thread>
+
 namespace resnet::cuda {
 
 // Destructors ignore their status: what they release is gone with the context if the device was lost.
@@ -41,6 +43,13 @@ void Event::record(cudaStream_t stream) const {
 
 void Event::synchronize() const {
   RESNET_CUDA_CHECK(cudaEventSynchronize(event_));
+}
+
+void Event::wait_yielding() const {
+  cudaError_t status = cudaEventQuery(event_);
+  for (; status == cudaErrorNotReady; status = cudaEventQuery(event_)) std::this_thread::yield();
+  static_cast<void>(cudaGetLastError());  // "not ready" is no error that the next launch should find
+  RESNET_CUDA_CHECK(status);
 }
 
 double Event::ms_since(const Event& start) const {

@@ -42,7 +42,7 @@ class Stream {
 // A mark in a stream, with its time.
 class Event {
  public:
-  explicit Event(unsigned flags = cudaEventDefault);  // cudaEventDisableTiming, cudaEventBlockingSync
+  explicit Event(unsigned flags = cudaEventDefault);  // or cudaEventDisableTiming
   ~Event();
   Event(Event&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
   Event& operator=(Event&& other) noexcept {
@@ -53,6 +53,9 @@ class Event {
   cudaEvent_t get() const noexcept { return event_; }
   void record(cudaStream_t stream) const;
   void synchronize() const;  // waits until the stream has come to the mark
+  // The same, but the processor is left to threads that have work. Asleep, a thread would learn of the mark
+  // some fifty microseconds late.
+  void wait_yielding() const;
   // From `start` to this one; both recorded and reached.
   double ms_since(const Event& start) const;
 

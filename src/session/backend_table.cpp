@@ -83,7 +83,7 @@ std::span<const Backend> backend_table() {
                                              .end = o.end,
                                              .precision = *o.precision,
                                              .plan = o.plan,
-                                             .device = parse_device(o.device).index,
+                                             .device = parse_device(o.device).first(),
                                              .family = cuda::parse_family(o.isa),
                                              .threads = o.threads});
               },
@@ -138,7 +138,7 @@ std::span<const Backend> backend_table() {
           .compile =
               [](const Model& model, const SessionOptions& o) {
                 return cuda::stepwise::compile(
-                    model, {.begin = o.begin, .end = o.end, .device = parse_device(o.device).index});
+                    model, {.begin = o.begin, .end = o.end, .device = parse_device(o.device).first()});
               },
       },
   };
@@ -157,9 +157,9 @@ const Backend& choose_backend(const SessionOptions& options, Precision precision
     if (!device_fits || !(named || options.backend.empty())) continue;
     if (!b.available()) {
       unavailable = &b;
-    } else if (!b.supports(precision, options.isa, device.index)) {
+    } else if (!b.supports(precision, options.isa, device.first())) {
       wrong_precision = true;
-    } else if (!named && !options.isa.empty() && !b.has_isa(options.isa, precision, device.index)) {
+    } else if (!named && !options.isa.empty() && !b.has_isa(options.isa, precision, device.first())) {
       if (passed_over == nullptr) passed_over = &b;
     } else {
       if (unavailable != nullptr)

@@ -37,34 +37,25 @@ class SharedRuns final : public Executable {
 
   void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
            const Trace* trace) const override {
-    auto& [device, own] = as_device(workspace);
-    const MemoryScope scope(device.budget, kWatching);
-    device.executable->run(input, input_shape, output, *own, trace);
+    const auto& of = static_cast<DeviceWorkspace&>(workspace);
+    const MemoryScope scope(of.device.budget, kWatching);
+    of.device.executable->run(input, input_shape, output, *of.own, trace);
   }
 
   void run_pixels(const std::uint8_t* rgb, const PixelTable& table, const Shape& input_shape, float* output,
                   Workspace& workspace, const Trace* trace) const override {
-    auto& [device, own] = as_device(workspace);
-    const MemoryScope scope(device.budget, trace != nullptr ? kWatching : kPixels);
-    device.executable->run_pixels(rgb, table, input_shape, output, *own, trace);
+    const auto& of = static_cast<DeviceWorkspace&>(workspace);
+    const MemoryScope scope(of.device.budget, trace != nullptr ? kWatching : kPixels);
+    of.device.executable->run_pixels(rgb, table, input_shape, output, *of.own, trace);
   }
 
   std::optional<double> device_ms(Workspace& workspace) const override {
-    auto& [device, own] = as_device(workspace);
-    return device.executable->device_ms(*own);
+    const auto& of = static_cast<DeviceWorkspace&>(workspace);
+    return of.device.executable->device_ms(*of.own);
   }
 
  private:
   static constexpr std::string_view kWatching = "a run that is watched", kPixels = "a run on 8-bit pixels";
-
-  struct Parts {
-    const OfDevice& device;
-    const std::unique_ptr<Workspace>& own;
-  };
-  static Parts as_device(Workspace& workspace) {
-    auto& of = static_cast<DeviceWorkspace&>(workspace);
-    return {of.device, of.own};
-  }
 
   const std::vector<OfDevice> devices_;
 };

@@ -1,4 +1,5 @@
-// A Session on GPUs: the weights on each, every workspace on one of them, what each has taken within its budget.
+// A Session on GPUs: the weights on each, every workspace on one of them, what each has taken within its
+// budget.
 #pragma once
 
 #include "core/executable.hpp"

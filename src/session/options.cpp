@@ -33,7 +33,7 @@ std::string resolve_isa(const SessionOptions& options, const Backend& backend) {
   const bool from_environment = asked.empty() && variable != nullptr && *variable != '\0';
   const std::string name = from_environment ? variable : asked;
   const std::vector<std::string_view> isas =
-      backend.isas(*options.precision, parse_device(options.device).index);
+      backend.isas(*options.precision, parse_device(options.device).first());
   if (name.empty()) return std::string(isas.front());
   if (std::find(isas.begin(), isas.end(), name) != isas.end()) return name;
   if (gpu) {
@@ -104,7 +104,7 @@ SessionOptions resolve_options(const Model& model, SessionOptions options, const
                               options.end, behind_stem));
     }
   }
-  options.device = DeviceName{std::string(backend.device), parse_device(options.device).index}.to_string();
+  options.device = DeviceName{std::string(backend.device), parse_device(options.device).indices}.to_string();
   options.backend = backend.name;
   options.isa = resolve_isa(options, backend);
   options.threads = resolve_thread_count(options.threads);

@@ -1,7 +1,7 @@
 #include "core/counted.hpp"
 #include "core/log.hpp"
 #include "session/backend_table.hpp"
-#include "session/mixed_executable.hpp"
+#include "session/device_executable.hpp"
 #include "session/options.hpp"
 #include "session/workspace_pool.hpp"
 
@@ -19,7 +19,7 @@ struct Session::Impl {
       : architecture(model.architecture),
         options(std::move(resolved)),
         pixels(pixel_table(model.preprocess.mean, model.preprocess.std)),
-        executable(compile_mixed(model, backend, options)) {}
+        executable(compile_on_devices(model, backend, options)) {}
 
   Shape output_shape(const Shape& input) const {
     const Shape output = architecture.output_shape_from(options.begin, options.end - 1, input);
@@ -98,7 +98,17 @@ void Session::run_pixels(std::span<const std::uint8_t> rgb, const Shape& input_s
   const std::int64_t output_count = impl_->check_sizes(rgb.size(), input_shape, output.size());
   const WorkspacePool::Lease workspace =
       impl_->workspaces.lend(*impl_->executable, input_shape, output_count);
-  impl_->executable->run_pixels(rgb.data(), impl_->pixels, input_shape, output.data(), *workspace, trace);
+  const auto run = [&] {
+    impl_->executable->run_pixels(rgb.data(), impl_->pixels, input_shape, output.data(), *workspace, trace);
+  };
+  // The first run on pixels takes memory for them.
+  try {
+    run();
+    return;
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::out_of_memory || !impl_->workspaces.drop_others(input_shape)) throw;
+  }
+  run();
 }
 
 std::optional<double> Session::device_ms(const Shape& input_shape) const {

@@ -22,7 +22,8 @@ TEST(MemoryBudget, RefusesWhatPassesTheCapAndSaysWhoAsked) {
   } catch (const Error& e) {
     EXPECT_EQ(e.code(), ErrorCode::out_of_memory);
     EXPECT_EQ(std::string(e.what()),
-              "a run on [8, 3, 224, 224] needs 11.0 MiB more of a GPU's memory, of which 90.0 MiB are in use and 100.0 "
+              "a run on [8, 3, 224, 224] needs 11.0 MiB more of a GPU's memory, of which 90.0 MiB are in use "
+              "and 100.0 "
               "MiB allowed: lower --batch, or raise --gpu-memory");
   }
   EXPECT_EQ(budget.used(), 90 * kMebi);

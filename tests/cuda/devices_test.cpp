@@ -53,6 +53,24 @@ TEST(Devices, OneThatDoesNotIsRefusedWithTheReason) {
             "no GPU: no NVIDIA driver found");
 }
 
+TEST(Devices, OnlyOfOneArchitectureWorkTogether) {
+  DeviceList list = two_devices();
+  EXPECT_NO_THROW(require_alike(list, {0}));
+  list.devices[1].problem.clear();
+  try {
+    require_alike(list, {0, 1});
+    FAIL() << "sm_90 and sm_70 were taken";
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), ErrorCode::unsupported);
+    EXPECT_EQ(
+        std::string(e.what()),
+        "cuda:0 (Fast GPU, sm_90) and cuda:1 (Old GPU, sm_70) would not give the same bits: name GPUs of one "
+        "architecture");
+  }
+  list.devices[1].major = 9;
+  EXPECT_NO_THROW(require_alike(list, {1, 0}));
+}
+
 TEST(Devices, ThisMachinesAreListedOrTheReasonIsGiven) {
   const DeviceList& list = devices();
   EXPECT_FALSE(describe(list).empty());

@@ -27,7 +27,8 @@ TEST(NormalisePixels, HasTheTablesBits) {
   for (const Shape& shape : {Shape{1, 3, 1, 1}, Shape{3, 3, 5, 7}, Shape{2, 3, 33, 47}, Shape{2, 3, 4, 9},
                              Shape{40, 3, 224, 224}}) {
     const std::vector<std::uint8_t> rgb = test::random_pixels(shape, 1);
-    const auto images = static_cast<std::size_t>(shape[0]), plane = static_cast<std::size_t>(shape[2] * shape[3]);
+    const auto images = static_cast<std::size_t>(shape[0]),
+               plane = static_cast<std::size_t>(shape[2] * shape[3]);
     std::vector<float> expected(rgb.size()), ours(rgb.size());
     normalise(table, rgb.data(), images, plane, expected.data());
     const auto from = cuda::upload(std::span<const std::uint8_t>(rgb));
@@ -76,16 +77,17 @@ TEST(CudaPixels, MayBeWatchedAndTimed) {
   RESNET_REQUIRE_GPU();
   for_each_session([](const Session& session, const Model& model) {
     const Shape shape{2, 3, 64, 64};
-    int modules = 0;
+    int last = -1;
     Trace by_module, by_layer;
     by_module.on_module = [&](int module, const Shape&, const float*, double) {
-      EXPECT_EQ(module, modules++);
+      EXPECT_GT(module, last);
+      last = module;
     };
     std::vector<std::string> kernels;
     by_layer.on_layer = [&](const LayerTrace& layer) { kernels.push_back(layer.kernel); };
     test::expect_pixels_equal_floats(session, model, shape, &by_module);
     test::expect_pixels_equal_floats(session, model, shape, &by_layer);
-    EXPECT_EQ(modules, model.architecture.module_count());
+    EXPECT_EQ(last, model.architecture.head());
     ASSERT_FALSE(kernels.empty());
     if (session.backend() == "cuda") {
       EXPECT_EQ(kernels.front(), "normalise");

@@ -19,17 +19,15 @@ TEST(Staging, BringsAndFetchesEverySize) {
   const DeviceBuffer<float> device(kLargest);
   const Stream stream;
   for (const int threads : {1, 3, 8}) {
-    for (const bool yield : {false, true}) {
-      Staging staging(kLargest * sizeof(float), threads, yield);
-      for (const std::size_t count : {std::size_t{1}, std::size_t{1000}, std::size_t{150'528}, kLargest}) {
-        std::vector<float> from(values.end() - static_cast<std::ptrdiff_t>(count), values.end());
-        const std::vector<float> expected = from;
-        std::vector<float> back(count);
-        staging.to_device(device.data(), from.data(), count * sizeof(float), stream.get());
-        std::fill(from.begin(), from.end(), 0.0f);  // the caller's again
-        staging.to_host(back.data(), device.data(), count * sizeof(float), stream.get());
-        EXPECT_EQ(back, expected) << count << " values, " << threads << " threads";
-      }
+    Staging staging(kLargest * sizeof(float), threads);
+    for (const std::size_t count : {std::size_t{1}, std::size_t{1000}, std::size_t{150'528}, kLargest}) {
+      std::vector<float> from(values.end() - static_cast<std::ptrdiff_t>(count), values.end());
+      const std::vector<float> expected = from;
+      std::vector<float> back(count);
+      staging.to_device(device.data(), from.data(), count * sizeof(float), stream.get());
+      std::fill(from.begin(), from.end(), 0.0f);  // the caller's again
+      staging.to_host(back.data(), device.data(), count * sizeof(float), stream.get());
+      EXPECT_EQ(back, expected) << count << " values, " << threads << " threads";
     }
   }
 }
@@ -41,7 +39,7 @@ TEST(Staging, LockedMemoryGoesByItself) {
   std::copy(values.begin(), values.end(), from.data());
   const DeviceBuffer<float> device(values.size());
   const Stream stream;
-  Staging staging(1024, 1, false);  // its ring would not hold it
+  Staging staging(1024, 1);  // its ring would not hold it
   staging.to_device(device.data(), from.data(), from.bytes(), stream.get());
   staging.to_host(back.data(), device.data(), back.bytes(), stream.get());
   EXPECT_EQ(std::vector<float>(back.data(), back.data() + back.size()), values);

@@ -23,7 +23,17 @@ TEST(DeviceName, IsReadAndWritten) {
   EXPECT_EQ(parse_device("cpu").to_string(), "cpu");
   EXPECT_EQ(parse_device("cuda").to_string(), "cuda:0");
   EXPECT_EQ(parse_device("cuda:0").to_string(), "cuda:0");
-  EXPECT_EQ(parse_device("cuda:12").index, 12);
+  EXPECT_EQ(parse_device("cuda:12").first(), 12);
+  const DeviceName several = parse_device("cuda:2,cuda,cuda:7");
+  EXPECT_EQ(several.indices, (std::vector{2, 0, 7}));
+  EXPECT_EQ(several.first(), 2);
+  EXPECT_EQ(several.to_string(), "cuda:2,cuda:0,cuda:7");
+}
+
+TEST(DeviceName, OnlyDifferentGpusWorkTogether) {
+  for (const char* text :
+       {"cuda:0,cuda:0", "cuda,cuda:0", "cuda:1,cpu", "cpu,cuda:1", "cpu,cpu", "auto,cuda:1"})
+    EXPECT_EQ(refusal(text), ErrorCode::invalid_argument) << text;
 }
 
 TEST(DeviceName, NonsenseIsNamed) {
