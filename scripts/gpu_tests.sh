@@ -7,6 +7,7 @@
 #   verify      every step of the real networks against PyTorch, whose values are made first
 #   agreement   tools/bench_agreement.py on the real networks
 #   bench       resnet bench at batches 1, 8, 64 and 256
+#   families    tools/bench_families.py: the families of kernels beside one another, into docs/benchmarks/gpu.md
 #   peers       tools/bench_peers_gpu.py: the backend cuda against PyTorch, into docs/benchmarks/gpu.md and the READMEs
 #
 # Without a name all of them. Weights and photos are those of the data folder (RESNET_TEST_DATA, else ../shared/data;
@@ -61,7 +62,8 @@ run_sanitizer() {
   for tool in memcheck racecheck initcheck; do
     report "compute-sanitizer $tool, cuda_stepwise" sanitize "$tool" ops \
       '-*2048*:*512*:*224*:Memory.TooMuch*:Check.*:MaxPool.Equals*:Add.*'
-    report "compute-sanitizer $tool, cuda" sanitize "$tool" convolution '*Small*/fp16*'
+    report "compute-sanitizer $tool, cuda" sanitize "$tool" convolution \
+      '*Small*/sm90_fp16*:*TheTile*/mma_fp16*:*TheTile*/mma_int8_tile2_split2_spread:*TheTile*/simt_fp32_tile1_split2_spread'
   done
 }
 # sanitize TOOL TEST FILTER
@@ -126,6 +128,11 @@ run_bench() {
   done
 }
 
+run_families() {
+  [[ " $backends " == *" cuda "* ]] || { echo "  the backend cuda is not available: left out"; return 0; }
+  report families python3 tools/bench_families.py --program "$resnet" --markdown docs/benchmarks/gpu.md
+}
+
 run_peers() {
   [[ " $backends " == *" cuda "* ]] || { echo "  the backend cuda is not available: left out"; return 0; }
   report peers python3 tools/bench_peers_gpu.py --program "$resnet" --markdown docs/benchmarks/gpu.md
@@ -133,7 +140,7 @@ run_peers() {
 }
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(build tests sanitizer verify agreement bench peers)
+[ ${#steps[@]} -gt 0 ] || steps=(build tests sanitizer verify agreement bench families peers)
 report build run_build
 "$resnet" doctor | grep -E '^(resnet|processor|backend|GPU)'
 backends=${RESNET_BACKENDS:-$("$resnet" doctor --json |

@@ -63,7 +63,7 @@ Roofs measure_roofs(const Session& session, const Measurement& measurement) {
     const bool kept = int8 && layer.precision == Precision::fp32;
     double gflops = 0;
     if (device.kind == "cuda") {
-      gflops = cuda::unit_gflops(device.first(), session.backend(), layer.precision);
+      gflops = cuda::unit_gflops(device.first(), session.isa(), layer.precision);
     } else if (!session.isa().empty()) {  // the reference backend has no instruction set
       gflops = cpu::measure_roof(layer.precision, kept ? cpu::fp32_isa_of(session.isa()) : session.isa(),
                                  session.threads());

@@ -59,7 +59,10 @@ void add_compute_options(CLI::App& command, ComputeArguments& args) {
   add("--threads", args.threads, "N",
       "Threads; default: $RESNET_THREADS, or what affinity and cgroup quota allow")
       ->check(whole_number(1, 1024));
-  add("--isa", args.isa, "NAME", "Instruction set; default: $RESNET_CPU_ISA, or the best this processor has");
+  add("--isa", args.isa, "NAME",
+      "Instruction set of the processor (default: $RESNET_CPU_ISA, or the best it has), or family of kernels "
+      "of a "
+      "GPU: sm90, mma, simt (default: the fastest that it runs)");
   add("--plan", args.plan, "PLAN", "latency (default) or throughput")
       ->check(one_of({"latency", "throughput"}));
 }

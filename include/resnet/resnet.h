@@ -117,7 +117,7 @@ typedef struct resnet_session_options {
   const char* device;    /* NULL: "auto" */
   const char* backend;   /* NULL: the fastest; or "cpu", "reference" */
   const char* precision; /* NULL: the model's own */
-  const char* isa;       /* NULL: $RESNET_CPU_ISA, or the best the processor has */
+  const char* isa;       /* NULL: $RESNET_CPU_ISA, or the best there is; on a GPU sm90, mma or simt */
   const char* plan;      /* NULL: "latency"; or "throughput" */
   int32_t threads;       /* 0: $RESNET_THREADS, or what affinity and cgroup quota allow */
   int32_t max_batch;     /* largest batch that memory is taken for at once; 0: 1 */

@@ -30,7 +30,9 @@ struct SessionOptions {
   std::string backend;          // empty: the fastest of the device; or a name that backends() lists
   std::optional<Precision> precision = std::nullopt;  // empty: the model's own
   Plan plan = Plan::latency;
-  std::string isa;  // empty: $RESNET_CPU_ISA, or the best the processor has
+  // Of a processor its instruction set; empty: $RESNET_CPU_ISA, or the best it has. Of the backend cuda its
+  // family of kernels, sm90, mma or simt; empty: the fastest that the GPU runs.
+  std::string isa;
   int threads = 0;  // 0: $RESNET_THREADS, or what affinity and cgroup quota allow
   int begin = 0;    // modules [begin, end); end = -1 means all
   int end = -1;
@@ -101,7 +103,8 @@ class Session {
   const Architecture& architecture() const noexcept;
   const SessionOptions& options() const noexcept;  // with every default resolved
   std::string_view backend() const noexcept;       // "cpu", "reference", "cuda_stepwise"
-  std::string_view isa() const noexcept;  // "avx2", "avx512", "neon", "portable"; "" where it has none
+  // "avx2", "avx512", "neon", "portable"; of the backend cuda "sm90", "mma", "simt"; "" where it has none.
+  std::string_view isa() const noexcept;
   int threads() const noexcept;
 
  private:

@@ -1,6 +1,7 @@
 #include "cuda/convolution.hpp"
 
 #include "core/requantize.hpp"
+#include "cuda/gathered/convolution.hpp"
 #include "cuda/sm90/convolution.hpp"
 
 namespace resnet::cuda {
@@ -16,23 +17,36 @@ void EpilogueParams::set(const Activation& output, const Epilogue& epilogue) {
   residual_signed = epilogue.residual_signed;
 }
 
+std::size_t scratch_bytes(const ConvolutionKind& kind, const Layer& layer, std::int64_t pixels) {
+  if (kind.family == Family::sm90) return 0;
+  return gathered::scratch_bytes(gathered::choose(kind, layer, pixels), layer.spec.out_channels, pixels);
+}
+
 ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Layer& layer, const Activation& in,
-                                    const Activation& out, const Epilogue& epilogue) {
+                                    const Activation& out, const Epilogue& epilogue, void* scratch) {
+  if (kind.family != Family::sm90) {
+    return std::make_unique<gathered::Convolution>(kind, gathered::choose(kind, layer, out.pixels()), layer,
+                                                   in, out, epilogue, scratch);
+  }
   const sm90::Choice choice = sm90::choose(kind.precision, kind.plan, layer.spec, out.pixels());
   return std::make_unique<sm90::Convolution>(kind.precision, choice, layer, in, out, epilogue);
 }
 
 ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Stem& stem, const StemInput& in,
                                     const Activation& out) {
+  if (kind.family != Family::sm90) return std::make_unique<gathered::Convolution>(kind, stem, in, out);
   return std::make_unique<sm90::Convolution>(kind.precision, stem, in, out);
 }
 
 ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Stem& stem, const StemInput& in,
                                     float* raw) {
+  if (kind.family != Family::sm90) return std::make_unique<gathered::Convolution>(kind, stem, in, raw);
   return std::make_unique<sm90::Convolution>(kind.precision, stem, in, raw);
 }
 
-ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Layer& layer, const Activation& in) {
+ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Layer& layer, const Activation& in,
+                                    void* scratch) {
+  if (kind.family != Family::sm90) return std::make_unique<gathered::Convolution>(kind, layer, in, scratch);
   return std::make_unique<sm90::Convolution>(kind.precision, layer, in);
 }
 

@@ -5,6 +5,7 @@
 #include "cuda/families.hpp"
 #include "cuda/layers.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -30,9 +31,12 @@ struct ConvolutionKind {
 };
 
 using ConvolutionPointer = std::unique_ptr<const Convolution>;
+// Bytes of scratch memory that a layer with as many output pixels wants on the current device, zero before
+// the first run. Layers that run one after the other share it.
+std::size_t scratch_bytes(const ConvolutionKind& kind, const Layer& layer, std::int64_t pixels);
 // A layer of a block. Every tensor has its memory; the output's shape is the caller's word.
 ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Layer& layer, const Activation& in,
-                                    const Activation& out, const Epilogue& epilogue);
+                                    const Activation& out, const Epilogue& epilogue, void* scratch);
 // conv1, bn1 and relu.
 ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Stem& stem, const StemInput& in,
                                     const Activation& out);
@@ -40,6 +44,7 @@ ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Stem& ste
 ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Stem& stem, const StemInput& in,
                                     float* raw);
 // The fully connected layer, over images as pixels: fp32 [n][classes] into what run() is given.
-ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Layer& layer, const Activation& in);
+ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Layer& layer, const Activation& in,
+                                    void* scratch);
 
 }  // namespace resnet::cuda

@@ -13,7 +13,7 @@ namespace resnet::cuda {
 namespace {
 
 constexpr const char* kNoFamily =
-    "it is written for Hopper (sm_90): give --device cpu, or --backend cuda_stepwise";
+    "its kernels are for Turing (sm_75) and later: give --device cpu, or --backend cuda_stepwise";
 
 bool serves(const Device& device) {
   return device.problem.empty() && !device.families.empty();

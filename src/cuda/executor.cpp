@@ -76,7 +76,7 @@ class CudaExecutable final : public Executable {
   CudaExecutable(const Model& model, const CompileOptions& options)
       : architecture_(model.architecture), options_(options) {
     const DeviceScope scope(options.device);
-    layers_ = pack_layers(model, options.begin, options.end, options.precision);
+    layers_ = pack_layers(model, options.begin, options.end, options.precision, options.family);
   }
 
   std::unique_ptr<Workspace> make_workspace(const Shape& input_shape) const override {

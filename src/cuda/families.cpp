@@ -8,7 +8,7 @@
 namespace resnet::cuda {
 namespace {
 
-constexpr std::array kFamilies{Family::sm90};
+constexpr std::array kFamilies{Family::sm90, Family::mma, Family::simt};
 
 }  // namespace
 
@@ -16,6 +16,10 @@ std::string_view to_string(Family family) noexcept {
   switch (family) {
     case Family::sm90:
       return "sm90";
+    case Family::mma:
+      return "mma";
+    case Family::simt:
+      return "simt";
   }
   return "?";
 }
@@ -27,7 +31,10 @@ Family parse_family(std::string_view name) {
 std::vector<Family> families_of(std::string_view architectures, int major, int minor) {
   const std::optional<Code> code = code_for(architectures, major, minor);
   std::vector<Family> families;
-  if (code && code->version == 90 && code->exact) families.push_back(Family::sm90);
+  if (!code) return families;
+  if (code->version == 90 && code->exact) families.push_back(Family::sm90);
+  if (code->version >= 80) families.push_back(Family::mma);
+  if (code->version >= 75) families.push_back(Family::simt);
   return families;
 }
 

@@ -9,6 +9,8 @@ namespace resnet::cuda {
 
 enum class Family {
   sm90,  // Hopper: TMA and wgmma
+  mma,   // Ampere and later: cp.async and mma.sync
+  simt,  // Turing and later: FFMA and dp4a, no tensor cores
 };
 std::string_view to_string(Family family) noexcept;  // "sm90", as --isa says it
 

@@ -52,7 +52,8 @@ struct RowOrder {
 
 class Packer {
  public:
-  Packer(const Model& model, Precision precision) : model_(model), precision_(precision) {}
+  Packer(const Model& model, Precision precision, Family family)
+      : model_(model), precision_(precision), family_(family) {}
 
   Layer convolution(const ConvSpec& spec) const {
     return pack(spec, {spec.kernel, spec.in_channels}, batch_norm(spec.bn));
@@ -88,13 +89,14 @@ class Packer {
     if (precision_ == Precision::int8) {
       stem.pixels = pixels();
       stem.conv = pack_int8(spec, order, &stem.pixels);
-      stem.windows = windows(stem.conv, 1);
+      if (family_ == Family::sm90) stem.windows = windows(stem.conv, 1);
       return stem;
     }
     const Affine bn = batch_norm(spec.bn);
     std::vector<float> units;
     stem.conv = pack_float(spec, order, bn, &units);
-    if (planes_of(precision_) == 1) stem.windows = windows(stem.conv, element_bytes_of(precision_));
+    if (family_ == Family::sm90 && planes_of(precision_) == 1)
+      stem.windows = windows(stem.conv, element_bytes_of(precision_));
     stem.zero = upload_channels(std::vector<float>(units.size()));
     stem.unit_scale = upload_channels(std::move(units));
     stem.bn_scale = upload_channels({bn.scale.begin(), bn.scale.end()});
@@ -191,7 +193,7 @@ class Packer {
     for (std::size_t o = 0; o < rows; ++o) {
       auto sum = static_cast<std::uint32_t>(bias[o]);
       each_weight(spec, order, oihw.data(), static_cast<int>(o), [&](std::size_t at, int c, std::int8_t w) {
-        packed[int8_row(o) * k + at] = w;
+        packed[int8_row(family_, o) * k + at] = w;
         if (pixels != nullptr) sum -= static_cast<std::uint32_t>(w * pixels->centre[c]);
       });
       std::memcpy(&shift[o], &sum, sizeof sum);
@@ -227,6 +229,7 @@ class Packer {
 
   const Model& model_;
   Precision precision_;
+  Family family_;
 };
 
 // int8: the scale of what leaves a module, which is that of its path's last convolution, the stem's for the
@@ -240,14 +243,15 @@ float output_scale(const Model& model, int module) {
 
 }  // namespace
 
-std::size_t int8_row(std::size_t channel) {
+std::size_t int8_row(Family family, std::size_t channel) {
+  if (family != Family::sm90) return channel;
   const std::size_t t = channel % kRows / 4, e = channel % 4;
   return channel / kRows * kRows + 2 * t + e % 2 + e / 2 * 8;
 }
 
-Layers pack_layers(const Model& model, int begin, int end, Precision precision) {
+Layers pack_layers(const Model& model, int begin, int end, Precision precision, Family family) {
   const Architecture& architecture = model.architecture;
-  const Packer packer(model, precision);
+  const Packer packer(model, precision, family);
   const int head = architecture.head();
   Layers layers;
   layers.blocks.resize(static_cast<std::size_t>(architecture.module_count()));

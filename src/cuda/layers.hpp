@@ -1,6 +1,7 @@
 // A network's layers with their weights packed on the device.
 #pragma once
 
+#include "cuda/families.hpp"
 #include "cuda/memory.hpp"
 #include "cuda/pointwise.hpp"
 
@@ -26,9 +27,10 @@ struct Layer {
   float output_scale = 1;     // int8: the real value of one step of the output
 };
 
-// Where an int8 channel's row lies: within its sixteen, a thread of the tensor core holds columns 2t, 2t + 1,
-// 2t + 8 and 2t + 9, which so are channels 4t … 4t + 3 (channel_of in sm90/implicit_gemm.cuh).
-std::size_t int8_row(std::size_t channel);
+// Where an int8 channel's row lies: in the family sm90 within its sixteen, a thread of the tensor core holds
+// columns 2t, 2t + 1, 2t + 8 and 2t + 9, which so are channels 4t … 4t + 3 (channel_of in
+// sm90/arithmetic.cuh); in others in its place.
+std::size_t int8_row(Family family, std::size_t channel);
 
 struct Block {
   std::vector<Layer> path;
@@ -39,8 +41,8 @@ struct Block {
 // conv1 reads windows of eight pixels, a row of the filter at a time (StemInput).
 struct Stem {
   Layer conv;
-  // The same weights for the kernel that is fused with maxpool (formats of one plane), in the tensor core's
-  // own order: [7 rows][4 units][64 channels][16 bytes of k].
+  // The same weights for the kernel that is fused with maxpool (sm90, formats of one plane), in the tensor
+  // core's own order: [7 rows][4 units][64 channels][16 bytes of k].
   DeviceBuffer<std::byte> windows;
   DeviceBuffer<float> unit_scale, zero;    // conv1 alone: what takes the power of two back
   DeviceBuffer<float> bn_scale, bn_shift;  // bn1 alone
@@ -57,6 +59,6 @@ struct Layers {
 
 // Those of modules [begin, end) on the current device. `precision` fp32, fp16, bf16, or int8 for a quantised
 // model.
-Layers pack_layers(const Model& model, int begin, int end, Precision precision);
+Layers pack_layers(const Model& model, int begin, int end, Precision precision, Family family);
 
 }  // namespace resnet::cuda

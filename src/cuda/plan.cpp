@@ -1,5 +1,6 @@
 #include "cuda/plan.hpp"
 
+#include "cuda/check.hpp"
 #include "cuda/convolution.hpp"
 #include "cuda/sm90/stem_pool.hpp"
 
@@ -33,6 +34,7 @@ class Builder {
       plan.memory[i] = DeviceBuffer<std::byte>(bytes_[i]);
       slots_[i] = plan.memory[i].data();
     }
+    if (bytes_[scratch] > 0) RESNET_CUDA_CHECK(cudaMemset(slots_[scratch], 0, bytes_[scratch]));
     measuring_ = false;
     slot_ = a;
     add_all();
@@ -42,8 +44,9 @@ class Builder {
 
  private:
   // a, b, c hold activations that go from block to block; `inner` what lives within a block, and the stem's
-  // input; `second` a bottleneck's second, the shortcut's output, and the head's means.
-  enum SlotName { a, b, c, inner, second, kSlots };
+  // input; `second` a bottleneck's second, the shortcut's output, and the head's means;
+  // `scratch` what convolutions want besides.
+  enum SlotName { a, b, c, inner, second, scratch, kSlots };
 
   void* reserve(SlotName slot, std::size_t bytes) {
     bytes_[slot] = std::max(bytes_[slot], bytes);
@@ -231,7 +234,8 @@ class Builder {
     const auto side = [&](int of) { return (of + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
     const Activation out = activation(to, side(in.h), side(in.w), spec.out_channels);
     const std::int64_t macs = out.pixels() * spec.out_channels * spec.in_channels * spec.kernel * spec.kernel;
-    add_convolution(module, spec.conv, macs, layer, in, out, epilogue);
+    void* own = reserve(scratch, scratch_bytes(kind_, layer, out.pixels()));
+    add_convolution(module, spec.conv, macs, layer, in, out, epilogue, own);
     // Of its input a 1x1 convolution with a stride reads but some pixels.
     const std::size_t read = spec.kernel == 1 ? out.bytes(precision_) / static_cast<std::size_t>(out.c) *
                                                     static_cast<std::size_t>(in.c)
@@ -249,8 +253,11 @@ class Builder {
           global_average_pool(p, x, multiplier, means, s);
         });
     moves(x.bytes(precision_) + means.bytes(precision_));
+    // A row an image is little work, and a long sum: k is split in either plan.
+    const ConvolutionKind kind{kind_.family, precision_, Plan::latency};
+    void* own = reserve(scratch, scratch_bytes(kind, *layers_.head, x.n));
     if (measuring_) return;
-    const std::shared_ptr<const Convolution> fc = make_convolution(kind_, *layers_.head, means);
+    const std::shared_ptr<const Convolution> fc = make_convolution(kind, *layers_.head, means, own);
     add(module, "fc", fc->kernel_name(), std::int64_t{x.n} * x.c * architecture_.classes(),
         [fc](const Call& call, cudaStream_t s) { fc->run(s, call.output); });
     moves(means.bytes(precision_) + layers_.head->weights.bytes() +

@@ -36,7 +36,7 @@ struct Step {
 
 struct RunPlan {
   std::vector<Step> steps;
-  std::array<DeviceBuffer<std::byte>, 5> memory;
+  std::array<DeviceBuffer<std::byte>, 6> memory;
 };
 
 struct PlanOptions {

@@ -11,18 +11,20 @@
 
 namespace resnet::cuda {
 
-double unit_gflops(int device, std::string_view backend, Precision precision) {
+double unit_gflops(int device, std::string_view family, Precision precision) {
   const Device& d = require_device(devices(), device);
   if (d.major != 9 || d.minor != 0) return 0;
   int multiprocessors = 0;
   RESNET_CUDA_CHECK(cudaDeviceGetAttribute(&multiprocessors, cudaDevAttrMultiProcessorCount, device));
   // TFLOP/s of 132 multiprocessors (data sheet of the H200, without sparsity).
   constexpr double kFp32Units = 66.9, kTf32 = 494.7, kFp16 = 989.4, kInt8 = 1978.9;
+  // dp4a: four products, by the integer units, of which there are half as many.
+  if (family.empty() || family == to_string(Family::simt))
+    return (precision == Precision::int8 ? 2 : 1) * kFp32Units * 1000 * multiprocessors / 132;
   const double whole = precision == Precision::int8   ? kInt8
                        : precision == Precision::tf32 ? kTf32
                        : precision != Precision::fp32 ? kFp16
-                       : backend == "cuda"            ? kFp16 / 3
-                                                      : kFp32Units;
+                                                      : kFp16 / 3;
   return whole * 1000 * multiprocessors / 132;
 }
 

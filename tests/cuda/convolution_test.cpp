@@ -1,22 +1,29 @@
-// The convolutions of src/cuda/sm90/ by themselves, on odd shapes and through every tile, against the
-// reference.
-#include "cuda/sm90/convolution.hpp"
+// The convolutions of every family of kernels by themselves, on odd shapes and through every tile, against
+// the reference.
+#include "cuda/convolution.hpp"
 
 #include "core/requantize.hpp"
 #include "cpu/reference/ops.hpp"
 #include "cuda/check.hpp"
+#include "cuda/devices.hpp"
+#include "cuda/gathered/convolution.hpp"
 #include "cuda/memory.hpp"
 #include "cuda/pointwise.hpp"
+#include "cuda/sm90/convolution.hpp"
 #include "cuda/stream.hpp"
-#include "session/backend_table.hpp"
+#include "support/gpu.hpp"
 #include "support/random_values.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <map>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <cuda_bf16.h>
@@ -39,6 +46,12 @@ struct ConvCase {
   int k() const { return kernel * kernel * ic; }
 };
 
+std::string describe(const ConvCase& c) {
+  return std::to_string(c.n) + "x" + std::to_string(c.ic) + "x" + std::to_string(c.ih) + "x" +
+         std::to_string(c.iw) + " to " + std::to_string(c.oc) + ", kernel " + std::to_string(c.kernel) +
+         ", stride " + std::to_string(c.stride) + (c.residual ? ", residual" : "");
+}
+
 // Single pixels, ragged and prime sides, channels that fill no tile of 128, sums short and long.
 constexpr ConvCase kSmall[] = {
     {1, 64, 1, 1, 64, 1, 1, false},    {1, 64, 1, 1, 64, 3, 1, true},     {2, 64, 5, 7, 128, 3, 1, false},
@@ -55,16 +68,26 @@ constexpr ConvCase kLarge[] = {
     {90, 128, 15, 15, 320, 3, 2, false},
 };
 
-// A row of the table of kernels, and over how many blocks k is split.
+// A row of a family's table of kernels, and into how many parts k is split.
 struct Subject {
+  cuda::Family family;
   Precision precision;
-  cuda::sm90::Choice choice;
+  int tile;   // sm90: a TileShape
+  int split;  // over the blocks of a cluster; other families: chunks
+  bool spread = false;
+
+  cuda::sm90::TileShape shape() const { return static_cast<cuda::sm90::TileShape>(tile); }
+  const cuda::gathered::Kernel& kernel() const {
+    return cuda::gathered::kernels_of(family, precision)[static_cast<std::size_t>(tile)];
+  }
+  cuda::gathered::Choice choice() const { return {&kernel(), split, spread}; }
 
   // Whether the plans would ever run a layer so.
   bool suits(const ConvCase& c) const {
-    const int bytes = cuda::element_bytes_of(precision);
-    const int stages = c.k() * bytes / (c.ic * bytes % 128 == 0 ? 128 : 64);
-    return choice.split <= stages && (choice.shape != cuda::sm90::TileShape::m128n128 || c.oc > 64);
+    const int tap = c.ic * cuda::element_bytes_of(precision), bytes = c.kernel * c.kernel * tap;
+    if (family != cuda::Family::sm90) return split <= bytes / kernel().piece_bytes;
+    const int stages = bytes / (tap % 128 == 0 ? 128 : 64);
+    return split <= stages && (shape() != cuda::sm90::TileShape::m128n128 || c.oc > 64);
   }
 };
 
@@ -143,11 +166,11 @@ cuda::Layer pack_float(const ConvCase& c, Precision precision, const Operands& x
           .shift = channels(x.shift)};
 }
 
-cuda::Layer pack_int8(const ConvCase& c, const Operands& x) {
+cuda::Layer pack_int8(const ConvCase& c, cuda::Family family, const Operands& x) {
   std::vector<std::int8_t> packed(x.weight.size());
   const auto k = static_cast<std::size_t>(c.k());
   each_weight(c, x.weight, [&](std::size_t at, int o, float w) {
-    packed[cuda::int8_row(static_cast<std::size_t>(o)) * k + at % k] = static_cast<std::int8_t>(w);
+    packed[cuda::int8_row(family, static_cast<std::size_t>(o)) * k + at % k] = static_cast<std::int8_t>(w);
   });
   std::vector<float> bias;
   for (const float s : x.shift) {
@@ -192,7 +215,7 @@ std::vector<float> on_host(Precision precision, const cuda::Activation& x, cudaS
   return values;
 }
 
-std::vector<float> reference(const ConvCase& c, const Operands& x, bool int8) {
+std::vector<float> compute_reference(const ConvCase& c, const Operands& x, bool int8) {
   const int oh = c.out(c.ih), ow = c.out(c.iw), plane = oh * ow;
   std::vector<float> y(static_cast<std::size_t>(c.n * c.oc * plane));
   reference::conv2d({.n = c.n,
@@ -220,31 +243,59 @@ std::vector<float> reference(const ConvCase& c, const Operands& x, bool int8) {
   return y;
 }
 
-void compare(const Subject& subject, std::span<const ConvCase> cases) {
+// Computed once a case, because the loops of the reference are slow.
+const std::vector<float>& reference(const ConvCase& c, const Operands& x, bool int8) {
+  static std::map<std::pair<std::string, bool>, std::vector<float>> known;
+  const auto key = std::pair(describe(c), int8);
+  auto it = known.find(key);
+  if (it == known.end()) it = known.emplace(key, compute_reference(c, x, int8)).first;
+  return it->second;
+}
+
+struct Result {
+  std::string kernel;
+  std::vector<float> values;  // NCHW
+};
+
+Result compute(const Subject& subject, const ConvCase& c, const Operands& operands) {
   const Precision precision = subject.precision;
+  const bool int8 = precision == Precision::int8;
+  const int oh = c.out(c.ih), ow = c.out(c.iw);
+  const cuda::Layer layer =
+      int8 ? pack_int8(c, subject.family, operands) : pack_float(c, precision, operands);
+  const DeviceTensor x = on_device(precision, operands.input, c.n, c.ih, c.iw, c.ic);
+  const DeviceTensor shortcut = on_device(precision, operands.residual, c.n, oh, ow, c.oc);
+  const DeviceTensor y(precision, c.n, oh, ow, c.oc);
+  const cuda::Epilogue epilogue{.relu = true,
+                                .residual = c.residual ? &shortcut.x : nullptr,
+                                .residual_multiplier = kResidualMultiplier};
+  cuda::DeviceBuffer<std::byte> scratch;
+  cuda::ConvolutionPointer convolution;
+  if (subject.family == cuda::Family::sm90) {
+    convolution = std::make_unique<cuda::sm90::Convolution>(
+        precision, cuda::sm90::Choice{subject.shape(), subject.split}, layer, x.x, y.x, epilogue);
+  } else {
+    const std::vector<std::byte> zeros(cuda::gathered::scratch_bytes(subject.choice(), c.oc, y.x.pixels()));
+    scratch = cuda::upload(std::span<const std::byte>(zeros));
+    convolution = std::make_unique<cuda::gathered::Convolution>(
+        cuda::ConvolutionKind{subject.family, precision, Plan::latency}, subject.choice(), layer, x.x, y.x,
+        epilogue, scratch.data());
+  }
+  const cuda::Stream stream;
+  // Twice: what a launch leaves behind in its scratch memory must serve the next.
+  for (int i = 0; i < 2; ++i) convolution->run(stream.get());
+  return {convolution->kernel_name(), on_host(precision, y.x, stream.get())};
+}
+
+void compare(const Subject& subject, std::span<const ConvCase> cases) {
   for (const ConvCase& c : cases) {
     if (!subject.suits(c)) continue;
-    const bool int8 = precision == Precision::int8;
-    const int oh = c.out(c.ih), ow = c.out(c.iw);
+    const bool int8 = subject.precision == Precision::int8;
     const Operands operands(c, int8);
-    const std::vector<float> expected = reference(c, operands, int8);
+    const std::vector<float>& expected = reference(c, operands, int8);
+    const auto [kernel, ours] = compute(subject, c, operands);
 
-    const cuda::Layer layer = int8 ? pack_int8(c, operands) : pack_float(c, precision, operands);
-    const DeviceTensor x = on_device(precision, operands.input, c.n, c.ih, c.iw, c.ic);
-    const DeviceTensor shortcut = on_device(precision, operands.residual, c.n, oh, ow, c.oc);
-    const DeviceTensor y(precision, c.n, oh, ow, c.oc);
-    const cuda::sm90::Convolution convolution(precision, subject.choice, layer, x.x, y.x,
-                                              {.relu = true,
-                                               .residual = c.residual ? &shortcut.x : nullptr,
-                                               .residual_multiplier = kResidualMultiplier});
-    const cuda::Stream stream;
-    convolution.run(stream.get());
-    const std::vector<float> ours = on_host(precision, y.x, stream.get());
-
-    const std::string name = convolution.kernel_name() + ": " + std::to_string(c.n) + "x" +
-                             std::to_string(c.ic) + "x" + std::to_string(c.ih) + "x" + std::to_string(c.iw) +
-                             " to " + std::to_string(c.oc) + ", kernel " + std::to_string(c.kernel) +
-                             ", stride " + std::to_string(c.stride);
+    const std::string name = kernel + ": " + describe(c);
     double largest = 0, worst = 0;
     std::size_t where = 0;
     for (std::size_t i = 0; i < ours.size(); ++i) {
@@ -253,7 +304,7 @@ void compare(const Subject& subject, std::span<const ConvCase> cases) {
       if (!(difference <= worst)) worst = difference, where = i;
     }
     EXPECT_GT(largest, 0) << name;
-    EXPECT_LE(worst, tolerance_of(precision) * largest)
+    EXPECT_LE(worst, tolerance_of(subject.precision) * largest)
         << name << " at " << where << ": " << ours[where] << ", expected " << expected[where];
   }
 }
@@ -261,9 +312,10 @@ void compare(const Subject& subject, std::span<const ConvCase> cases) {
 class CudaConvolution : public testing::TestWithParam<Subject> {
  protected:
   void SetUp() override {
-    for (const BackendInfo& b : backends()) {
-      if (b.name == "cuda" && !b.available) GTEST_SKIP() << "needs a GPU of the backend cuda: " << b.detail;
-    }
+    RESNET_REQUIRE_GPU();
+    const auto& families = cuda::devices().devices.front().families;
+    if (std::find(families.begin(), families.end(), GetParam().family) == families.end())
+      GTEST_SKIP() << "needs a GPU for the kernels " << to_string(GetParam().family);
   }
 };
 
@@ -275,22 +327,48 @@ TEST_P(CudaConvolution, LargeLayersEqualTheReference) {
   compare(GetParam(), kLarge);
 }
 
+// The numeric contract: within a family and split, neither the tile nor who adds up the chunks changes a bit.
+TEST_P(CudaConvolution, TheTileChangesNoBit) {
+  const Subject& subject = GetParam();
+  if (subject.family == cuda::Family::sm90) GTEST_SKIP() << "its tiles' stages are of different lengths";
+  const int last = static_cast<int>(cuda::gathered::kernels_of(subject.family, subject.precision).size()) - 1;
+  const Subject other{subject.family, subject.precision, last, subject.split, false};
+  for (const ConvCase& c : kSmall) {
+    if (!subject.suits(c)) continue;
+    const Operands operands(c, subject.precision == Precision::int8);
+    const auto [kernel, values] = compute(subject, c, operands);
+    EXPECT_TRUE(values == compute(other, c, operands).values) << kernel;
+  }
+}
+
 std::vector<Subject> subjects() {
   using cuda::sm90::TileShape;
   std::vector<Subject> all;
   for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16, Precision::int8}) {
     for (const TileShape shape : {TileShape::m128n128, TileShape::m128n64, TileShape::m64n64})
-      all.push_back({precision, {shape, 1}});
-    for (const int split : {1, 2, 4, 8}) all.push_back({precision, {TileShape::m64n64_cluster, split}});
+      all.push_back({cuda::Family::sm90, precision, static_cast<int>(shape), 1});
+    for (const int split : {1, 2, 4, 8})
+      all.push_back({cuda::Family::sm90, precision, static_cast<int>(TileShape::m64n64_cluster), split});
+    for (const cuda::Family family : {cuda::Family::mma, cuda::Family::simt}) {
+      const auto kernels = cuda::gathered::kernels_of(family, precision);
+      for (int tile = 0; tile < static_cast<int>(kernels.size()); ++tile) {
+        all.push_back({family, precision, tile, 1});
+        if (!kernels[static_cast<std::size_t>(tile)].chunks) continue;
+        for (const int chunks : {2, 3, 8}) {
+          for (const bool spread : {false, true}) all.push_back({family, precision, tile, chunks, spread});
+        }
+      }
+    }
   }
   return all;
 }
 
-std::string name_of(const testing::TestParamInfo<Subject>& subject) {
+std::string name_of(const testing::TestParamInfo<Subject>& of) {
   constexpr const char* kShapes[] = {"m128n128", "m128n64", "m64n64", "cluster"};
-  const auto& [precision, choice] = subject.param;
-  return std::string(to_string(precision)) + "_" + kShapes[static_cast<int>(choice.shape)] + "_split" +
-         std::to_string(choice.split);
+  const Subject& s = of.param;
+  const std::string tile = s.family == cuda::Family::sm90 ? kShapes[s.tile] : "tile" + std::to_string(s.tile);
+  return std::string(to_string(s.family)) + "_" + std::string(to_string(s.precision)) + "_" + tile +
+         "_split" + std::to_string(s.split) + (s.spread ? "_spread" : "");
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CudaConvolution, testing::ValuesIn(subjects()), name_of);

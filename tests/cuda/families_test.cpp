@@ -19,13 +19,19 @@ constexpr std::string_view kDefault = "90a-real,90-virtual";
 using Families = std::vector<Family>;
 
 TEST(Families, AreThoseOfTheCodeThatTheDriverTakes) {
-  EXPECT_EQ(families_of(kAll, 9, 0).front(), Family::sm90);
-  EXPECT_EQ(families_of(kDefault, 9, 0).front(), Family::sm90);
+  const Families hopper{Family::sm90, Family::mma, Family::simt}, ampere{Family::mma, Family::simt},
+      turing{Family::simt};
+  EXPECT_EQ(families_of(kAll, 9, 0), hopper);
+  EXPECT_EQ(families_of(kDefault, 9, 0), hopper);
+  EXPECT_EQ(families_of("90-virtual", 9, 0), ampere);  // PTX has no wgmma
+  for (const auto& [major, minor] : {std::pair{8, 0}, {8, 6}, {8, 7}, {8, 9}, {10, 0}, {12, 0}, {12, 1}})
+    EXPECT_EQ(families_of(kAll, major, minor), ampere) << major << '.' << minor;
+  EXPECT_EQ(families_of(kDefault, 10, 0), ampere);
+  EXPECT_EQ(families_of(kAll, 7, 5), turing);
+  EXPECT_EQ(families_of("75-virtual", 8, 6), turing);  // compiled by the driver, but written without mma.sync
   EXPECT_EQ(families_of(kAll, 7, 0), Families{});
-  EXPECT_EQ(families_of("90a-real", 8, 0), Families{});
-  for (const auto& [major, minor] : {std::pair{8, 0}, {10, 0}, {12, 0}}) {
-    for (const Family family : families_of(kAll, major, minor)) EXPECT_NE(family, Family::sm90);
-  }
+  EXPECT_EQ(families_of("70-real", 7, 0), Families{});
+  EXPECT_EQ(families_of(kDefault, 8, 9), Families{});
 }
 
 TEST(Families, HaveNames) {
@@ -57,7 +63,7 @@ TEST(Families, ADeviceWithoutAnyIsRefusedWithWhatToChange) {
   list.devices.push_back(device(1, 9, 0));
   EXPECT_TRUE(has_families(list));
   EXPECT_EQ(require_families(list, 1).front(), Family::sm90);
-  EXPECT_EQ(describe_families(list).find("cuda:1 sm90"), 0u);
+  EXPECT_EQ(describe_families(list), "cuda:1 sm90, mma, simt");
 }
 
 }  // namespace

@@ -1,16 +1,21 @@
-// The backend `cuda` in every precision and plan: each module of the three networks against the reference
-// backend (int8: the bits of the backend `cpu`), and the promises about bits.
+// The backend `cuda` with every family of kernels, in every precision and plan: each module of the three
+// networks against the reference backend (int8: the bits of the backend `cpu`), and the promises about bits.
+#include "cuda/devices.hpp"
 #include "session/backend_table.hpp"
+#include "support/gpu.hpp"
 #include "support/quantized_model.hpp"
 #include "support/random_values.hpp"
 #include "support/session_run.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
@@ -27,6 +32,7 @@ namespace {
 using test::random_values;
 
 struct Case {
+  cuda::Family family;
   Precision precision;
   Plan plan;
 };
@@ -69,6 +75,12 @@ SessionOptions options_for(const std::string& backend, Precision precision, Plan
   o.begin = begin;
   o.end = end;
   o.height = o.width = 64;
+  return o;
+}
+
+SessionOptions options_for(const Case& c, int begin = 0, int end = -1) {
+  SessionOptions o = options_for("cuda", c.precision, c.plan, begin, end);
+  o.isa = to_string(c.family);
   return o;
 }
 
@@ -132,15 +144,16 @@ void expect_close(const std::string& name, const std::vector<float>& ours, const
 class CudaPrecision : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
-    for (const BackendInfo& b : backends()) {
-      if (b.name == "cuda" && !b.available) GTEST_SKIP() << "needs a GPU of the backend cuda: " << b.detail;
-    }
+    RESNET_REQUIRE_GPU();
+    const auto& families = cuda::devices().devices.front().families;
+    if (std::find(families.begin(), families.end(), GetParam().family) == families.end())
+      GTEST_SKIP() << "needs a GPU for the kernels " << to_string(GetParam().family);
   }
   Precision precision() const { return GetParam().precision; }
   bool int8() const { return precision() == Precision::int8; }
   const Model& model(int depth) const { return network(depth, precision()); }
   Session session(int depth, int begin = 0, int end = -1) const {
-    return Session(model(depth), options_for("cuda", precision(), GetParam().plan, begin, end));
+    return Session(model(depth), options_for(GetParam(), begin, end));
   }
 };
 
@@ -148,6 +161,7 @@ TEST_P(CudaPrecision, EveryModuleIsTheReferences) {
   for (const int depth : {18, 34, 50}) {
     const Session session = this->session(depth);
     ASSERT_EQ(session.backend(), "cuda");
+    ASSERT_EQ(session.isa(), to_string(GetParam().family));
     for (const Shape& shape :
          {Shape{2, 3, 97, 107}, Shape{1, 3, 33, 32}, Shape{1, 3, 224, 224}, Shape{1, 3, 288, 288}}) {
       const std::vector<float> input = pictures(shape, 5);
@@ -214,21 +228,26 @@ TEST_P(CudaPrecision, TimingByTheDeviceChangesNoBit) {
   EXPECT_TRUE(test::run(session, input, shape) == expected);
 }
 
-std::vector<Case> all_cases() {
+std::vector<Case> all_cases(std::span<const cuda::Family> families) {
   std::vector<Case> cases;
-  for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16, Precision::int8}) {
-    for (const Plan plan : {Plan::latency, Plan::throughput}) cases.push_back({precision, plan});
+  for (const cuda::Family family : families) {
+    for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16, Precision::int8}) {
+      for (const Plan plan : {Plan::latency, Plan::throughput}) cases.push_back({family, precision, plan});
+    }
   }
   return cases;
 }
 
-INSTANTIATE_TEST_SUITE_P(All, CudaPrecision, testing::ValuesIn(all_cases()),
+constexpr std::array kFamilies{cuda::Family::sm90, cuda::Family::mma, cuda::Family::simt};
+
+INSTANTIATE_TEST_SUITE_P(All, CudaPrecision, testing::ValuesIn(all_cases(kFamilies)),
                          [](const testing::TestParamInfo<Case>& of) {
-                           return std::string(to_string(of.param.precision)) + "_" +
+                           return std::string(to_string(of.param.family)) + "_" +
+                                  std::string(to_string(of.param.precision)) + "_" +
                                   std::string(to_string(of.param.plan));
                          });
 
-// Sessions of every precision and plan at once, each called from a thread of its own.
+// Sessions of every family, precision and plan at once, each called from a thread of its own.
 class CudaSessions : public CudaPrecision {};
 
 TEST_P(CudaSessions, DoNotDisturbEachOther) {
@@ -236,8 +255,8 @@ TEST_P(CudaSessions, DoNotDisturbEachOther) {
   const std::vector<float> input = pictures(shape, 9);
   std::vector<Session> sessions;
   std::vector<std::vector<float>> expected;
-  for (const Case& c : all_cases()) {
-    sessions.emplace_back(network(18, c.precision), options_for("cuda", c.precision, c.plan));
+  for (const Case& c : all_cases(cuda::devices().devices.front().families)) {
+    sessions.emplace_back(network(18, c.precision), options_for(c));
     expected.push_back(test::run(sessions.back(), input, shape));
   }
   std::vector<int> wrong(sessions.size(), 0);
@@ -284,7 +303,8 @@ TEST_P(CudaSessions, ABatchThatDoesNotFitLeavesTheSessionUsable) {
   EXPECT_TRUE(test::run(session, input, shape) == expected);
 }
 
-INSTANTIATE_TEST_SUITE_P(One, CudaSessions, testing::Values(Case{Precision::fp16, Plan::latency}),
+INSTANTIATE_TEST_SUITE_P(One, CudaSessions,
+                         testing::Values(Case{cuda::Family::simt, Precision::fp16, Plan::latency}),
                          [](const testing::TestParamInfo<Case>&) { return std::string("once"); });
 
 }  // namespace
