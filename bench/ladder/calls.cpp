@@ -66,15 +66,16 @@ CallTimes time_calls(const Weights& weights, const Shape& shape, std::span<const
     call(network);
   });
   check(logits);
-  result.times.push_back({"memory for each call", "a buffer for every layer, taken at the call and given back",
-                          each_ms, workspace_ms + buffers * kBufferMs});
+  result.times.push_back({"memory for each call",
+                          "a buffer for every layer, taken at the call and given back", each_ms,
+                          workspace_ms + buffers * kBufferMs});
   {
     const Network network(weights, shape, gpu);
     result.reused_bytes = network.memory().bytes();
     const double ms = call_ms(runs, [&] { call(network); });
     check(logits);
-    result.times.push_back({"one workspace", "taken once, a buffer reused when its layer is done with it", ms,
-                            workspace_ms});
+    result.times.push_back(
+        {"one workspace", "taken once, a buffer reused when its layer is done with it", ms, workspace_ms});
   }
   std::vector<Lane> lanes;
   lanes.reserve(2);
@@ -85,18 +86,20 @@ CallTimes time_calls(const Weights& weights, const Shape& shape, std::span<const
     lanes.front().stream.synchronize();
   });
   check(logits_of(lanes.front()));
-  result.times.push_back({"page-locked memory", "input and output where the GPU can fetch and put them itself",
-                          pinned_ms, compute_ms + copy_ms(kPinnedRate)});
+  result.times.push_back({"page-locked memory",
+                          "input and output where the GPU can fetch and put them itself", pinned_ms,
+                          compute_ms + copy_ms(kPinnedRate)});
   // One stream copies while the other computes; a lane is filled again when its call before is done.
   constexpr int kCalls = 8;
-  const double two_ms = call_ms(runs, [&] {
-                          for (int i = 0; i < kCalls; ++i) {
-                            Lane& lane = lanes[static_cast<std::size_t>(i) % lanes.size()];
-                            lane.stream.synchronize();
-                            lane.queue();
-                          }
-                          for (const Lane& lane : lanes) lane.stream.synchronize();
-                        }) /
+  const double two_ms = call_ms(runs,
+                                [&] {
+                                  for (int i = 0; i < kCalls; ++i) {
+                                    Lane& lane = lanes[static_cast<std::size_t>(i) % lanes.size()];
+                                    lane.stream.synchronize();
+                                    lane.queue();
+                                  }
+                                  for (const Lane& lane : lanes) lane.stream.synchronize();
+                                }) /
                         kCalls;
   for (const Lane& lane : lanes) check(logits_of(lane));
   result.times.push_back({"two streams", "one call's copies while another's kernels run", two_ms,

@@ -16,7 +16,7 @@ struct CallTime {
 };
 
 struct CallTimes {
-  std::vector<CallTime> times;         // each way is the one before with one thing changed
+  std::vector<CallTime> times;          // each way is the one before with one thing changed
   std::size_t own_bytes, reused_bytes;  // of device memory, with a buffer a layer and with one workspace
 };
 

@@ -6,8 +6,8 @@
 //   input [N][IC][IH][IW], output [N][OC][OH][OW], weights [KH*KW][IC to a multiple of 4][OC]; all fp32
 //
 // Who owns what is as in sgemm_double_buffered.cu. A column of the matrix is an output pixel, and a thread
-// fetches from one column: it works out its pixel's place in the input once, at the beginning. k runs over the
-// filter's taps and, within a tap, over the channels:
+// fetches from one column: it works out its pixel's place in the input once, at the beginning. k runs over
+// the filter's taps and, within a tap, over the channels:
 //
 //     k        0 1 2 3   4 5 6 7   …            | IC …                        | 2*IC …
 //     tap      kh=0, kw=0                       | kh=0, kw=1                  | kh=0, kw=2
@@ -148,8 +148,8 @@ void implicit_gemm(const Conv2dParams& params, const float* input, const float* 
                         .padding = params.padding};
   const TileChoice choice = choose_tile(shape, multiprocessors());
   with_tile(choice, [&]<class Tile>(Tile) {
-    implicit_gemm_kernel<Tile><<<grid_of(shape, choice), Tile::kThreads, 0, stream>>>(shape, picture, input, weights,
-                                                                                      epilogue, output);
+    implicit_gemm_kernel<Tile><<<grid_of(shape, choice), Tile::kThreads, 0, stream>>>(
+        shape, picture, input, weights, epilogue, output);
   });
   cuda::check_launch("implicit_gemm_kernel");
 }

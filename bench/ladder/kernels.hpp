@@ -17,7 +17,6 @@
 
 namespace resnet::ladder {
 
-
 using cuda::stepwise::Conv2dParams;
 
 // c[p][i] = a[p]ᵀ * b[p][i] for every product p and image i:
@@ -53,10 +52,13 @@ struct Epilogue {
 void implicit_gemm(const Conv2dParams& params, const float* input, const float* weights,
                    const Epilogue& epilogue, float* output, cudaStream_t stream);
 
-// A 3x3 convolution of stride 1 and padding 1 by Winograd's F(4x4). weights as pack_winograd() gives them;
-// `transformed` and `products` are scratch memory for 36 * IC * tiles and 36 * OC * tiles values.
-void winograd_f4x4(const Conv2dParams& params, const float* input, const float* weights, float* transformed,
-                   float* products, const Epilogue& epilogue, float* output, cudaStream_t stream);
+// A 3x3 convolution of stride 1 and padding 1 by Winograd's F(4x4), in three launches: pictures to points,
+// winograd_shape()'s 36 products with weights as pack_winograd() gives them, points to pictures.
+//
+//   transformed [36][IC][tiles], products [36][OC][tiles]
+void winograd_input(const Conv2dParams& params, const float* input, float* transformed, cudaStream_t stream);
+void winograd_output(const Conv2dParams& params, const float* products, const Epilogue& epilogue,
+                     float* output, cudaStream_t stream);
 
 constexpr int kWinogradPoints = 36;
 bool winograd_takes(int kernel, int stride);

@@ -1,15 +1,14 @@
 // ladder: times every rung of docs/kernels.md in one run, each checked before it is timed.
 //
 //   build/release/ladder [--markdown docs/kernels.md] [--runs N]
+#include "command.hpp"
+#include "cuda/devices.hpp"
+#include "help_formatter.hpp"
 #include "ladder/calls.hpp"
 #include "ladder/measure.hpp"
 #include "ladder/rungs.hpp"
 #include "ladder/table.hpp"
 #include "ladder/tensor_cores.hpp"
-
-#include "command.hpp"
-#include "cuda/devices.hpp"
-#include "help_formatter.hpp"
 #include "machine.hpp"
 #include "output.hpp"
 #include "program.hpp"
@@ -19,7 +18,6 @@
 
 #include <cstdint>
 #include <ctime>
-#include <memory>
 #include <random>
 
 #include <resnet/session.hpp>
@@ -30,7 +28,10 @@ namespace {
 constexpr int kSide = 224, kClasses = 1000;
 constexpr std::uint64_t kSeed = 1;
 constexpr int kDepths[] = {18, 50};
-constexpr int kBatches[] = {1, 8, 64};
+constexpr int kBatches[] = {1, 8, 64}, kMost = 64;
+constexpr int kKindRuns = 9;
+const std::vector<std::string> kKindNames{"columns", "products", "transforms", "BatchNorm, add, ReLU",
+                                          "pools, head"};
 constexpr int kCheckedBatch = 3;  // odd, and no multiple of any tile
 
 struct Arguments {
@@ -57,7 +58,7 @@ class Climb {
       : model_(make_random_model(depth, kClasses, kSeed)),
         gpu_(gpu),
         runs_(runs),
-        input_(noise(shape_of(kBatches[std::size(kBatches) - 1]).numel())) {
+        input_(noise(shape_of(kMost).numel())) {
     SessionOptions options;
     options.device = "cpu";
     options.backend = "reference";
@@ -72,19 +73,25 @@ class Climb {
   std::string name() const { return fmt::format("ResNet-{}", model_.architecture.depth()); }
   bool failed() const { return failed_; }
 
-  // Milliseconds of a rung at batches 1, 8 and 64; empty where its logits are wrong.
-  std::optional<std::vector<Cell>> time_rung(const Rung& rung) {
+  // Milliseconds of a rung at each of kBatches, and at the last of them by Kind.
+  struct RungTimes {
+    std::vector<Cell> batches;
+    std::vector<std::optional<Cell>> kinds;  // empty: nothing of that kind
+  };
+  // Empty where its logits are wrong.
+  std::optional<RungTimes> time_rung(const Rung& rung) {
     const Weights weights(model_, rung.kernels);
     if (!check(rung.name, logits_of(weights))) return std::nullopt;
-    std::vector<Cell> cells;
+    RungTimes times;
     const cuda::Stream stream;
     for (const int batch : kBatches) {
       const Network network(weights, shape_of(batch), gpu_);
       cuda::copy_bytes(network.input(), input_.data(), network.input_bytes(), stream.get());
-      cells.push_back({device_ms(runs_, stream.get(), [&](cudaStream_t s) { network.launch(s); }),
-                       network.predicted_ms()});
+      times.batches.push_back({device_ms(runs_, stream.get(), [&](cudaStream_t s) { network.launch(s); }),
+                               network.predicted_ms()});
+      if (batch == kMost) times.kinds = time_kinds(network, stream.get());
     }
-    return cells;
+    return times;
   }
 
   CallTimes time_ways_to_call(int batch, double compute_ms) const {
@@ -94,8 +101,7 @@ class Climb {
 
   // The backend `cuda`: one by one and as a graph.
   std::optional<TensorCoreTimes> time_tensor_cores_at(int batch) {
-    const TensorCoreLogits logits =
-        tensor_core_logits(model_, shape_of(kCheckedBatch), input(kCheckedBatch));
+    const TensorCoreLogits logits = tensor_core_logits(model_, shape_of(kCheckedBatch), input(kCheckedBatch));
     const bool steps = check("tensor cores", logits.steps), graph = check("graph", logits.graph);
     if (!steps || !graph) return std::nullopt;
     return time_tensor_cores(model_, shape_of(batch), input(batch), gpu_, runs_);
@@ -117,6 +123,31 @@ class Climb {
     return logits;
   }
 
+  // Between events around every launch of a run.
+  std::vector<std::optional<Cell>> time_kinds(const Network& network, cudaStream_t stream) const {
+    const std::vector<Launch>& launches = network.launches();
+    const std::vector<cuda::Event> marks(launches.size() + 1);
+    std::vector<std::vector<double>> sums(kKinds);
+    for (int run = 0; run < kKindRuns; ++run) {
+      marks.front().record(stream);
+      for (std::size_t i = 0; i < launches.size(); ++i) {
+        launches[i].run(stream);
+        marks[i + 1].record(stream);
+      }
+      marks.back().synchronize();
+      for (auto& sum : sums) sum.push_back(0);
+      for (std::size_t i = 0; i < launches.size(); ++i)
+        sums[static_cast<std::size_t>(launches[i].kind)].back() += marks[i + 1].ms_since(marks[i]);
+    }
+    std::vector<std::optional<Cell>> kinds(kKinds);
+    for (const Launch& launch : launches) {
+      const auto kind = static_cast<std::size_t>(launch.kind);
+      if (!kinds[kind]) kinds[kind] = Cell{median(sums[kind]), 0};
+      kinds[kind]->predicted_ms += launch.predicted_ms;
+    }
+    return kinds;
+  }
+
   // Against the reference backend, within the contract.
   bool check(const char* rung, const std::vector<float>& logits) {
     const verify::Tolerance tolerance = verify::tolerance({});
@@ -136,17 +167,19 @@ class Climb {
   bool failed_ = false;
 };
 
-// "One NVIDIA H200 (driver 580.65.06), 2026-11-21, medians; `build/release/ladder --markdown docs/kernels.md`."
+// "One NVIDIA H200 (driver 580.65.06), 2026-11-21, medians; `build/release/ladder --markdown
+// docs/kernels.md`."
 std::string caption(const Arguments& arguments) {
   const std::time_t now = std::time(nullptr);
   std::tm day{};
   gmtime_r(&now, &day);
   const cli::GpuReport report = cli::find_gpus();
-  return fmt::format("One {}, driver {}, CUDA {}, {:04}-{:02}-{:02}, fp32, {} x {}, medians of up to {} runs: "
-                     "`build/release/ladder --markdown docs/kernels.md`.\n",
-                     cuda::require_device(cuda::devices(), 0).name,
-                     report.kernel_driver.empty() ? "unknown" : report.kernel_driver, report.library,
-                     day.tm_year + 1900, day.tm_mon + 1, day.tm_mday, kSide, kSide, arguments.runs);
+  return fmt::format(
+      "One {}, driver {}, CUDA {}, {:04}-{:02}-{:02}, fp32, {} x {}, medians of up to {} runs: "
+      "`build/release/ladder --markdown docs/kernels.md`.\n",
+      cuda::require_device(cuda::devices(), 0).name,
+      report.kernel_driver.empty() ? "unknown" : report.kernel_driver, report.library, day.tm_year + 1900,
+      day.tm_mon + 1, day.tm_mday, kSide, kSide, arguments.runs);
 }
 
 int run(const Arguments& arguments) {
@@ -156,74 +189,89 @@ int run(const Arguments& arguments) {
   cli::hint("foretold for {} multiprocessors at {:.2f} GHz and {:.2f} TB/s", gpu.multiprocessors,
             gpu.hertz * 1e-9, gpu.bytes_per_second * 1e-12);
 
-  Table kernels{.title = "Milliseconds of a run by the GPU's clock, values in its memory:", .columns = {}, .rows = {}};
+  Table kernels{
+      .title = "Milliseconds of a run by the GPU's clock, values in its memory:", .columns = {}, .rows = {}};
   Table batches{.title = "Milliseconds a photo of the rung \"fusion\":", .columns = {}, .rows = {}};
-  Table calls{.title = "Milliseconds of a whole call of the rung \"fusion\", from the host's memory to logits there:",
-              .columns = {},
-              .rows = {}};
+  Table calls{
+      .title = "Milliseconds of a whole call of the rung \"fusion\", from the host's memory to logits there:",
+      .columns = {},
+      .rows = {}};
   for (const Rung& rung : kRungs) kernels.rows.push_back({rung.name, rung.idea, {}});
   if (hopper) {
-    kernels.rows.push_back({"tensor cores", "fp32 as two fp16 values, NHWC, stem with pool: the kernels of `cuda`", {}});
+    kernels.rows.push_back(
+        {"tensor cores", "fp32 as two fp16 values, NHWC, stem with pool: the kernels of `cuda`", {}});
     kernels.rows.push_back({"graph", "all of them launched at once: the backend `cuda`", {}});
   }
   for (const int batch : kBatches)
     batches.rows.push_back({fmt::format("batch {}", batch), batch == 1 ? "one photo" : "together", {}});
 
   bool failed = false;
-  std::string memory;
+  std::string memory, parts;
   for (const int depth : kDepths) {
     Climb climb(depth, gpu, arguments.runs);
+    Table kinds{
+        .title = fmt::format("Where {}'s milliseconds go at batch {}, and in brackets where they were "
+                             "foretold to go:",
+                             climb.name(), kMost),
+        .columns = kKindNames,
+        .rows = {}};
+    std::vector<std::optional<Climb::RungTimes>> times;
+    for (const Rung& rung : kRungs) {
+      times.push_back(climb.time_rung(rung));
+      if (times.back()) kinds.rows.push_back({rung.name, "", times.back()->kinds});
+    }
+    parts += '\n' + markdown_parts(kinds);
+
     batches.columns.push_back(climb.name());
-    std::vector<std::optional<std::vector<Cell>>> times;
-    for (const Rung& rung : kRungs) times.push_back(climb.time_rung(rung));
+    const auto& fused = times.back();
     for (std::size_t b = 0; b < std::size(kBatches); ++b) {
       const int batch = kBatches[b];
-      const auto& fused = times.back();
       batches.rows[b].cells.push_back(
-          fused ? std::optional(Cell{(*fused)[b].ms / batch, (*fused)[b].predicted_ms / batch}) : std::nullopt);
-      if (batch != kBatches[0] && b + 1 != std::size(kBatches)) continue;  // the other tables: one photo, and most
+          fused ? std::optional(Cell{fused->batches[b].ms / batch, fused->batches[b].predicted_ms / batch})
+                : std::nullopt);
+      if (batch != 1 && batch != kMost) continue;  // the other tables
       const std::string column = fmt::format("{} x{}", climb.name(), batch);
       kernels.columns.push_back(column);
-      calls.columns.push_back(column);
       for (std::size_t r = 0; r < times.size(); ++r)
-        kernels.rows[r].cells.push_back(times[r] ? std::optional((*times[r])[b]) : std::nullopt);
+        kernels.rows[r].cells.push_back(times[r] ? std::optional(times[r]->batches[b]) : std::nullopt);
       if (hopper) {
         const auto tensor = climb.time_tensor_cores_at(batch);
-        const auto cell = [&](auto ms, auto predicted) {
-          return tensor ? std::optional(Cell{*tensor.*ms, *tensor.*predicted}) : std::nullopt;
-        };
         kernels.rows[times.size()].cells.push_back(
-            cell(&TensorCoreTimes::steps_ms, &TensorCoreTimes::predicted_steps_ms));
+            tensor ? std::optional(Cell{tensor->steps_ms, tensor->predicted_steps_ms}) : std::nullopt);
         kernels.rows[times.size() + 1].cells.push_back(
-            cell(&TensorCoreTimes::graph_ms, &TensorCoreTimes::predicted_graph_ms));
+            tensor ? std::optional(Cell{tensor->graph_ms, tensor->predicted_graph_ms}) : std::nullopt);
       }
       if (!fused) continue;
-      const CallTimes ways = climb.time_ways_to_call(batch, (*fused)[b].ms);
+      const CallTimes ways = climb.time_ways_to_call(batch, fused->batches[b].ms);
+      calls.columns.push_back(column);
       for (std::size_t i = 0; i < ways.times.size(); ++i) {
         const CallTime& way = ways.times[i];
         if (calls.rows.size() == i) calls.rows.push_back({way.name, way.idea, {}});
         calls.rows[i].cells.push_back(Cell{way.ms, way.predicted_ms});
       }
-      memory += fmt::format("{}{}: {:.0f} MB with a buffer a layer, {:.0f} MB reused", memory.empty() ? "" : "; ",
-                            column, static_cast<double>(ways.own_bytes) * 1e-6,
+      memory += fmt::format("{}{} {:.0f} MB with a buffer for every layer, {:.0f} MB reused",
+                            memory.empty() ? "" : "; ", column, static_cast<double>(ways.own_bytes) * 1e-6,
                             static_cast<double>(ways.reused_bytes) * 1e-6);
     }
     failed = failed || climb.failed();
   }
 
-  const std::string text = fmt::format("{}\n{}\n{}\n{}\nDevice memory: {}.\n", caption(arguments),
-                                       markdown(kernels), markdown(batches), markdown(calls), memory);
+  const std::string text =
+      fmt::format("{}\n{}{}\n{}\n{}\nDevice memory: {}.\n", caption(arguments), markdown_gains(kernels),
+                  parts, markdown_gains(batches), markdown_gains(calls), memory);
   cli::print("{}", text);
   if (!arguments.markdown.empty() && !failed) write_between_marks(arguments.markdown, text);
   return failed ? cli::kSomeFailed : cli::kAllDone;
 }
 
 int parse_and_run(int argc, char** argv) {
-  CLI::App app{"Times every rung of docs/kernels.md on GPU 0, each checked against the reference backend first",
-               "ladder"};
+  CLI::App app{
+      "Times every rung of docs/kernels.md on GPU 0, each checked against the reference backend first",
+      "ladder"};
   app.formatter(std::make_shared<cli::HelpFormatter>());
-  app.footer("Tables go to standard output, the rest to standard error.\n"
-             "Exit status: 0 all done, 1 a rung's logits are wrong or there is no GPU, 2 wrong usage.\n");
+  app.footer(
+      "Tables go to standard output, the rest to standard error.\n"
+      "Exit status: 0 all done, 1 a rung's logits are wrong or there is no GPU, 2 wrong usage.\n");
   Arguments arguments;
   app.add_option("--markdown", arguments.markdown,
                  "Also write the tables into this file, between its lines <!-- ladder --> and\n"

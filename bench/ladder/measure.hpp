@@ -18,7 +18,8 @@ inline double median(std::vector<double> values) {
   return *middle;
 }
 
-// The median of what `run` gives: of at most `runs`, and of at least kLeastRuns, then no longer than kSeconds.
+// The median of what `run` gives: of at most `runs`, and of at least kLeastRuns, then no longer than
+// kSeconds.
 inline double median_of(int runs, const std::function<double()>& run) {
   constexpr int kWarmUpRuns = 3, kLeastRuns = 5;
   constexpr double kSeconds = 0.5;

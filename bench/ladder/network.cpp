@@ -16,7 +16,8 @@ using cuda::upload;
 // The weights in the order in which the rung's kernel reads them.
 std::vector<float> packed(const ConvSpec& spec, std::span<const float> weight, const Kernels& kernels) {
   const int oc = spec.out_channels, ic = spec.in_channels;
-  if (kernels.winograd && winograd_takes(spec.kernel, spec.stride)) return pack_winograd(weight.data(), oc, ic);
+  if (kernels.winograd && winograd_takes(spec.kernel, spec.stride))
+    return pack_winograd(weight.data(), oc, ic);
   switch (kernels.product) {
     case Product::tiled:
       break;
@@ -121,20 +122,26 @@ Network::Network(const Weights& weights, const Shape& input, const Gpu& gpu, boo
 }
 
 void Network::launch(cudaStream_t stream) const {
-  for (const auto& launch : launches_) launch(stream);
+  for (const Launch& launch : launches_) launch.run(stream);
 }
 
-void Network::add_launch(double seconds, std::function<void(cudaStream_t)> launch) {
-  predicted_ms_ += seconds * 1e3;
-  launches_.push_back(std::move(launch));
+double Network::predicted_ms() const {
+  double sum = 0;
+  for (const Launch& launch : launches_) sum += launch.predicted_ms;
+  return sum;
 }
 
-void Network::add_simple(std::int64_t values, std::function<void(cudaStream_t)> launch) {
-  add_launch(memory_seconds(gpu_, static_cast<double>(values) * sizeof(float)), std::move(launch));
+void Network::add_launch(Kind kind, double seconds, std::function<void(cudaStream_t)> run) {
+  launches_.push_back({kind, seconds * 1e3, std::move(run)});
+}
+
+void Network::add_simple(Kind kind, std::int64_t values, std::function<void(cudaStream_t)> run) {
+  add_launch(kind, memory_seconds(gpu_, static_cast<double>(values) * sizeof(float)), std::move(run));
 }
 
 // The convolution, its BatchNorm, then the shortcut where there is one, then ReLU.
-Network::Activation Network::convolution(const ConvWeights& conv, const Activation& in, const Finish& finish) {
+Network::Activation Network::convolution(const ConvWeights& conv, const Activation& in,
+                                         const Finish& finish) {
   const Conv2dParams params{.n = in.n,
                             .ic = in.c,
                             .ih = in.h,
@@ -173,7 +180,7 @@ void Network::product(const ConvWeights& conv, const Conv2dParams& p, const Acti
     return product_seconds(gpu_, shape, kind, static_cast<double>(values) * sizeof(float));
   };
   if (kind == Product::implicit) {
-    add_launch(seconds(in.count()), [=, from = in.values](cudaStream_t stream) {
+    add_launch(Kind::product, seconds(in.count()), [=, from = in.values](cudaStream_t stream) {
       implicit_gemm(p, from, weight, epilogue, out, stream);
     });
     return;
@@ -184,15 +191,14 @@ void Network::product(const ConvWeights& conv, const Conv2dParams& p, const Acti
   const float* columns = in.values;
   if (needs_columns) {
     float* to = memory_.take(count);
-    add_simple(in.count() + count, [=, from = in.values](cudaStream_t stream) {
-      cuda::stepwise::im2col(p, from, to, stream);
-    });
+    add_simple(Kind::columns, in.count() + count,
+               [=, from = in.values](cudaStream_t stream) { cuda::stepwise::im2col(p, from, to, stream); });
     columns = to;
   }
-  add_launch(seconds(count), [=](cudaStream_t stream) {
+  add_launch(Kind::product, seconds(count), [=](cudaStream_t stream) {
     if (kind == Product::tiled) {
-      cuda::stepwise::sgemm_tiled({.m = shape.m, .n = shape.plane, .k = shape.k, .batch = shape.images}, weight,
-                                  columns, out, stream);
+      cuda::stepwise::sgemm_tiled({.m = shape.m, .n = shape.plane, .k = shape.k, .batch = shape.images},
+                                  weight, columns, out, stream);
     } else if (kind == Product::register_tiled) {
       sgemm_register_tiled(shape, weight, columns, out, stream);
     } else {
@@ -210,15 +216,17 @@ void Network::winograd(const ConvWeights& conv, const Conv2dParams& p, const Act
   const std::int64_t outputs = std::int64_t{p.n} * p.oc * p.pixels();
   float* transformed = memory_.take(v);
   float* products = memory_.take(m);
-  const auto bytes = [](std::int64_t values) { return static_cast<double>(values) * sizeof(float); };
-  const double seconds =
-      memory_seconds(gpu_, bytes(in.count() + v)) +
-      product_seconds(gpu_, shape, Product::double_buffered,
-                      bytes(v + m + std::int64_t{kWinogradPoints} * p.ic * p.oc)) +
-      memory_seconds(gpu_, bytes(m + (epilogue.residual == nullptr ? outputs : 2 * outputs)));
-  add_launch(seconds, [=, from = in.values, weight = conv.weight.data()](cudaStream_t stream) {
-    winograd_f4x4(p, from, weight, transformed, products, epilogue, out, stream);
-  });
+  add_simple(Kind::transform, in.count() + v,
+             [=, from = in.values](cudaStream_t stream) { winograd_input(p, from, transformed, stream); });
+  const std::int64_t values = v + m + std::int64_t{kWinogradPoints} * p.ic * p.oc;
+  add_launch(
+      Kind::product,
+      product_seconds(gpu_, shape, Product::double_buffered, static_cast<double>(values) * sizeof(float)),
+      [=, weight = conv.weight.data()](cudaStream_t stream) {
+        sgemm_double_buffered(shape, weight, transformed, products, stream);
+      });
+  add_simple(Kind::transform, m + (epilogue.residual == nullptr ? outputs : 2 * outputs),
+             [=](cudaStream_t stream) { winograd_output(p, products, epilogue, out, stream); });
   memory_.give_back(transformed);
   memory_.give_back(products);
 }
@@ -232,15 +240,16 @@ void Network::finish_unfused(const ConvWeights& conv, const Activation& out, flo
                                      .var = conv.var.data(),
                                      .eps = static_cast<float>(kBatchNormEps)};
   const std::int64_t count = out.count();
-  add_simple(2 * count,
+  add_simple(Kind::elementwise, 2 * count,
              [=](cudaStream_t stream) { cuda::stepwise::bn_inference(p, bn, values, values, stream); });
   if (finish.residual != nullptr) {
-    add_simple(3 * count, [=, shortcut = finish.residual](cudaStream_t stream) {
+    add_simple(Kind::elementwise, 3 * count, [=, shortcut = finish.residual](cudaStream_t stream) {
       cuda::stepwise::add(count, values, shortcut, values, stream);
     });
   }
   if (finish.relu)
-    add_simple(2 * count, [=](cudaStream_t stream) { cuda::stepwise::relu(count, values, stream); });
+    add_simple(Kind::elementwise, 2 * count,
+               [=](cudaStream_t stream) { cuda::stepwise::relu(count, values, stream); });
 }
 
 // The shortcut first, because the last convolution of the path adds it.
@@ -251,8 +260,8 @@ Network::Activation Network::block(const std::vector<ConvWeights>& convolutions,
       downsample ? convolution(convolutions.back(), in, {.residual = nullptr, .relu = false}) : in;
   Activation x = in;
   for (std::size_t k = 0; k < length; ++k) {
-    const Activation y =
-        convolution(convolutions[k], x, {.residual = k + 1 == length ? shortcut.values : nullptr, .relu = true});
+    const Activation y = convolution(convolutions[k], x,
+                                     {.residual = k + 1 == length ? shortcut.values : nullptr, .relu = true});
     if (k > 0) memory_.give_back(x.values);
     x = y;
   }
@@ -265,7 +274,7 @@ Network::Activation Network::max_pool(const Activation& in) {
       .planes = in.n * in.c, .ih = in.h, .iw = in.w, .kernel = 3, .stride = 2, .padding = 1};
   Activation out{nullptr, in.n, in.c, p.oh(), p.ow()};
   float* values = memory_.take(out.count());
-  add_simple(in.count() + out.count(), [=, from = in.values](cudaStream_t stream) {
+  add_simple(Kind::rest, in.count() + out.count(), [=, from = in.values](cudaStream_t stream) {
     cuda::stepwise::maxpool2d(p, from, values, stream);
   });
   out.values = values;
@@ -278,14 +287,13 @@ void Network::head(const Activation& in) {
   float* pooled = memory_.take(std::int64_t{p.n} * p.inputs);
   output_ = memory_.take(std::int64_t{p.n} * p.outputs);
   output_bytes_ = static_cast<std::size_t>(p.n) * p.outputs * sizeof(float);
-  add_simple(in.count(), [=](cudaStream_t stream) {
+  add_simple(Kind::rest, in.count(), [=](cudaStream_t stream) {
     cuda::stepwise::global_avgpool(in.n * in.c, in.h * in.w, in.values, pooled, stream);
   });
-  add_simple(std::int64_t{p.inputs} * p.outputs,
-             [=, to = output_, weight = weights_.fc_weight.data(), bias = weights_.fc_bias.data()](
-                 cudaStream_t stream) {
-               cuda::stepwise::fully_connected(p, pooled, weight, bias, to, stream);
-             });
+  add_simple(
+      Kind::rest, std::int64_t{p.inputs} * p.outputs,
+      [=, to = output_, weight = weights_.fc_weight.data(), bias = weights_.fc_bias.data()](
+          cudaStream_t stream) { cuda::stepwise::fully_connected(p, pooled, weight, bias, to, stream); });
 }
 
 }  // namespace resnet::ladder

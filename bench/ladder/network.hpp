@@ -57,6 +57,16 @@ class Memory {
   std::vector<Block> blocks_;
 };
 
+// What a launch is for.
+enum class Kind { columns, product, transform, elementwise, rest };
+constexpr int kKinds = 5;
+
+struct Launch {
+  Kind kind;
+  double predicted_ms;
+  std::function<void(cudaStream_t)> run;
+};
+
 // A run for one input shape: its memory, and its launches in order.
 class Network {
  public:
@@ -70,7 +80,8 @@ class Network {
   std::size_t input_bytes() const { return input_bytes_; }
   std::size_t output_bytes() const { return output_bytes_; }
   const Memory& memory() const { return memory_; }
-  double predicted_ms() const { return predicted_ms_; }
+  const std::vector<Launch>& launches() const { return launches_; }
+  double predicted_ms() const;
 
  private:
   struct Activation {
@@ -83,9 +94,9 @@ class Network {
     bool relu;
   };
 
-  void add_launch(double seconds, std::function<void(cudaStream_t)> launch);
+  void add_launch(Kind kind, double seconds, std::function<void(cudaStream_t)> run);
   // A launch whose time is that of so many values read or written.
-  void add_simple(std::int64_t values, std::function<void(cudaStream_t)> launch);
+  void add_simple(Kind kind, std::int64_t values, std::function<void(cudaStream_t)> run);
 
   Activation convolution(const ConvWeights& conv, const Activation& in, const Finish& finish);
   void product(const ConvWeights& conv, const Conv2dParams& params, const Activation& in, float* out,
@@ -100,11 +111,10 @@ class Network {
   const Weights& weights_;
   Gpu gpu_;
   Memory memory_;
-  std::vector<std::function<void(cudaStream_t)>> launches_;
+  std::vector<Launch> launches_;
   float* input_ = nullptr;
   float* output_ = nullptr;
   std::size_t input_bytes_ = 0, output_bytes_ = 0;
-  double predicted_ms_ = 0;
 };
 
 }  // namespace resnet::ladder

@@ -73,10 +73,9 @@ double tensor_seconds(const Gpu& gpu, double operations, double operations_per_s
 }
 
 double product_seconds(const Gpu& gpu, const GemmShape& shape, Product product, double bytes) {
-  const BlockStep step =
-      product == Product::tiled
-          ? tiled_step(shape)
-          : register_step(choose_tile(shape, gpu.multiprocessors), product);
+  const BlockStep step = product == Product::tiled
+                             ? tiled_step(shape)
+                             : register_step(choose_tile(shape, gpu.multiprocessors), product);
   // The fullest multiprocessor has this many blocks, some of them at a time.
   const double blocks = ceiling(static_cast<double>(step.blocks), gpu.multiprocessors);
   const double together = std::min<double>(blocks, step.resident);
@@ -85,7 +84,8 @@ double product_seconds(const Gpu& gpu, const GemmShape& shape, Product product, 
   };
   // Blocks on one multiprocessor fill each other's waits; a block alone waits, or computes meanwhile.
   const double alone = step.buffered ? kMemoryCycles : busy(1) + kMemoryCycles;
-  const double cycles = ceiling(blocks, together) * ceiling(shape.k, step.k) * std::max(busy(together), alone);
+  const double cycles =
+      ceiling(blocks, together) * ceiling(shape.k, step.k) * std::max(busy(together), alone);
   return std::max(cycles / gpu.hertz, bytes / gpu.bytes_per_second) + kLaunchSeconds;
 }
 

@@ -17,15 +17,18 @@ struct Row {
   std::vector<std::optional<Cell>> cells;  // empty: this rung failed
 };
 
-// The gain of a row is over the row before it that has this cell.
 struct Table {
   std::string title;
   std::vector<std::string> columns;
   std::vector<Row> rows;
 };
 
-// "| rung | idea | … |": in each cell the milliseconds, the gain, and in brackets the gain foretold.
-std::string markdown(const Table& table);
+// "| rung | idea | … |": in each cell the milliseconds, the gain over the row before, and in brackets the
+// gain foretold.
+std::string markdown_gains(const Table& table);
+
+// "| rung | … |": the milliseconds, and in brackets those foretold; nothing where a rung has no such part.
+std::string markdown_parts(const Table& table);
 
 // Puts `text` between the lines "<!-- ladder -->" and "<!-- end of ladder -->" of a file. Throws Error{io},
 // and Error{invalid_argument} where it has no such lines.

@@ -28,7 +28,8 @@ TileChoice cut(const GemmShape& shape) {
 }  // namespace
 
 TileChoice choose_tile(const GemmShape& shape, int multiprocessors) {
-  if (const TileChoice large = cut<LargeTile>(shape); shape.m > WideTile::kM && large.blocks >= multiprocessors)
+  if (const TileChoice large = cut<LargeTile>(shape);
+      shape.m > WideTile::kM && large.blocks >= multiprocessors)
     return large;
   if (const TileChoice wide = cut<WideTile>(shape); wide.blocks >= multiprocessors) return wide;
   return cut<SmallTile>(shape);

@@ -55,10 +55,7 @@ GemmShape explicit_shape(const Conv2dParams& p) {
 }
 
 GemmShape implicit_shape(const Conv2dParams& p) {
-  return {.m = p.oc,
-          .k = p.kernel * p.kernel * packed_channels(p.ic),
-          .images = p.n,
-          .plane = p.pixels()};
+  return {.m = p.oc, .k = p.kernel * p.kernel * packed_channels(p.ic), .images = p.n, .plane = p.pixels()};
 }
 
 int winograd_tiles(const Conv2dParams& p) {

@@ -6,8 +6,8 @@
 //   input [N][IC][IH][IW], output [N][OC][IH][IW]; padding 1; all fp32
 //   weights U [36][IC][OC], transformed V [36][IC][tiles], products M [36][OC][tiles]
 //
-// Multiplying polynomials by evaluating them: d and g are taken at six points, multiplied point by point, and Y
-// is read off. The points are 0, ±√2, ±√½ and ∞. With M(x) = x (x² − 2)(x² − ½) the rows of Bᵀ are the
+// Multiplying polynomials by evaluating them: d and g are taken at six points, multiplied point by point, and
+// Y is read off. The points are 0, ±√2, ±√½ and ∞. With M(x) = x (x² − 2)(x² − ½) the rows of Bᵀ are the
 // coefficients of M(x)/(x − p), and of M for ∞; those of G are (1, p, p²)/M'(p); those of Aᵀ the powers:
 //
 //        | 1    0   −5/2    0   1  0 |         |   1      0     0   |
@@ -24,8 +24,8 @@
 // sgemm_double_buffered; a thread takes one tile of one channel back and finishes it (`Epilogue`).
 // Neighbouring threads are neighbouring tiles, so V and M are read and written by whole lines.
 //
-// Bound: the products' arithmetic, 36 multiply-adds instead of 144 a tile and pair of channels; the transforms'
-// bytes: V and M are 36/16 of the input and the output, each written and read again.
+// Bound: the products' arithmetic, 36 multiply-adds instead of 144 a tile and pair of channels; the
+// transforms' bytes: V and M are 36/16 of the input and the output, each written and read again.
 //
 //   test: ctest --preset release -R 'cuda_ladder.*Winograd'
 //   time: build/release/ladder
@@ -139,14 +139,18 @@ __global__ void __launch_bounds__(kThreads)
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-void winograd_f4x4(const Conv2dParams& params, const float* input, const float* weights, float* transformed,
-                   float* products, const Epilogue& epilogue, float* output, cudaStream_t stream) {
-  const Tiling in(params, params.ic), out(params, params.oc);
-  const unsigned blocks = cuda::stepwise::blocks_for(in.tiles, kThreads);
-  winograd_input_kernel<<<dim3(blocks, params.ic), kThreads, 0, stream>>>(in, input, transformed);
+void winograd_input(const Conv2dParams& params, const float* input, float* transformed, cudaStream_t stream) {
+  const Tiling tiling(params, params.ic);
+  const dim3 grid(cuda::stepwise::blocks_for(tiling.tiles, kThreads), params.ic);
+  winograd_input_kernel<<<grid, kThreads, 0, stream>>>(tiling, input, transformed);
   cuda::check_launch("winograd_input_kernel");
-  sgemm_double_buffered(winograd_shape(params), weights, transformed, products, stream);
-  winograd_output_kernel<<<dim3(blocks, params.oc), kThreads, 0, stream>>>(out, products, epilogue, output);
+}
+
+void winograd_output(const Conv2dParams& params, const float* products, const Epilogue& epilogue,
+                     float* output, cudaStream_t stream) {
+  const Tiling tiling(params, params.oc);
+  const dim3 grid(cuda::stepwise::blocks_for(tiling.tiles, kThreads), params.oc);
+  winograd_output_kernel<<<grid, kThreads, 0, stream>>>(tiling, products, epilogue, output);
   cuda::check_launch("winograd_output_kernel");
 }
 

@@ -1,11 +1,13 @@
 // Every kernel of bench/ladder/ on odd shapes against the reference operators.
 #include "cpu/reference/ops.hpp"
-
 #include "ladder/kernels.hpp"
+#include "ladder/network.hpp"
+#include "ladder/rungs.hpp"
 #include "ladder/tile.hpp"
 #include "support/gpu.hpp"
 #include "support/gpu_kernel.hpp"
 #include "support/random_values.hpp"
+#include "support/session_run.hpp"
 
 #include <iterator>
 #include <set>
@@ -26,6 +28,8 @@ using test::run_kernel;
 
 // Sums of up to 4608 products in one accumulator, and Winograd's, whose transforms round once more.
 constexpr double kSums = 6e-6;
+// Of a network's logits: the numeric contract.
+constexpr double kContract = 3e-5;
 
 struct ConvCase {
   int n, ic, ih, iw, oc, kernel, stride;
@@ -35,11 +39,11 @@ struct ConvCase {
 // pixels and without (which are stored differently), channels that fill no group of four, ResNet's longest
 // sum and its stem.
 constexpr ConvCase kCases[] = {
-    {1, 1, 1, 1, 9, 1, 1},     {2, 3, 5, 7, 5, 3, 1},     {1, 3, 33, 41, 64, 7, 2},
-    {3, 17, 9, 11, 33, 3, 2},  {1, 64, 7, 7, 65, 1, 1},   {2, 31, 13, 6, 32, 1, 2},
-    {1, 512, 7, 7, 70, 3, 1},  {1, 2, 1, 13, 3, 3, 1},    {5, 8, 32, 32, 8, 3, 1},
-    {1, 2048, 2, 3, 37, 1, 1}, {2, 3, 224, 224, 64, 7, 2}, {11, 13, 45, 43, 61, 3, 1},
-    {11, 13, 44, 44, 61, 3, 1}, {11, 12, 45, 43, 131, 3, 1}, {11, 20, 44, 44, 131, 3, 1},
+    {1, 1, 1, 1, 9, 1, 1},       {2, 3, 5, 7, 5, 3, 1},       {1, 3, 33, 41, 64, 7, 2},
+    {3, 17, 9, 11, 33, 3, 2},    {1, 64, 7, 7, 65, 1, 1},     {2, 31, 13, 6, 32, 1, 2},
+    {1, 512, 7, 7, 70, 3, 1},    {1, 2, 1, 13, 3, 3, 1},      {5, 8, 32, 32, 8, 3, 1},
+    {1, 2048, 2, 3, 37, 1, 1},   {2, 3, 224, 224, 64, 7, 2},  {11, 13, 45, 43, 61, 3, 1},
+    {11, 13, 44, 44, 61, 3, 1},  {11, 12, 45, 43, 131, 3, 1}, {11, 20, 44, 44, 131, 3, 1},
     {11, 65, 45, 43, 131, 1, 1}, {9, 33, 89, 87, 67, 3, 2},
 };
 
@@ -93,13 +97,12 @@ class LadderConv : public testing::TestWithParam<ConvCase> {
     expect_near(ours, expected, kSums);
   }
 
-  // `conv(epilogue, output, stream)` with nothing after the sum, then with BatchNorm alone, with ReLU, and with
-  // the shortcut, too.
+  // `conv(epilogue, output, stream)` with nothing after the sum, then with BatchNorm alone, with ReLU, and
+  // with the shortcut, too.
   template <class Conv>
   void expect_convolution(const Conv& conv) const {
     const auto run = [&](const ladder::Epilogue& epilogue) {
-      return run_kernel(expected.size(),
-                        [&](float* to, cudaStream_t stream) { conv(epilogue, to, stream); });
+      return run_kernel(expected.size(), [&](float* to, cudaStream_t stream) { conv(epilogue, to, stream); });
     };
     expect_near(run({}), expected, kSums);
 
@@ -152,8 +155,10 @@ TEST_P(LadderWinograd, F4x4) {
   const auto points = static_cast<std::size_t>(ladder::kWinogradPoints) * ladder::winograd_tiles(params);
   const cuda::DeviceBuffer<float> transformed(points * params.ic), products(points * params.oc);
   expect_convolution([&](const ladder::Epilogue& epilogue, float* to, cudaStream_t stream) {
-    ladder::winograd_f4x4(params, input.data(), weights.data(), transformed.data(), products.data(), epilogue,
-                          to, stream);
+    ladder::winograd_input(params, input.data(), transformed.data(), stream);
+    ladder::sgemm_double_buffered(ladder::winograd_shape(params), weights.data(), transformed.data(),
+                                  products.data(), stream);
+    ladder::winograd_output(params, products.data(), epilogue, to, stream);
   });
 }
 
@@ -185,12 +190,14 @@ TEST(LadderTile, TheCasesReachEveryTile) {
 TEST(LadderTile, ThePlaceInTheBatchChangesNoBit) {
   RESNET_REQUIRE_GPU();
   // One picture gets the small tile, sixty-four the large one.
-  const Conv2dParams one{.n = 1, .ic = 20, .ih = 15, .iw = 17, .oc = 130, .kernel = 3, .stride = 1, .padding = 1};
+  const Conv2dParams one{
+      .n = 1, .ic = 20, .ih = 15, .iw = 17, .oc = 130, .kernel = 3, .stride = 1, .padding = 1};
   Conv2dParams many = one;
   many.n = 64;
   const std::vector<float> values = random_values(std::int64_t{many.n} * one.ic * one.ih * one.iw, 7);
   const std::vector<float> weight = random_values(std::int64_t{one.oc} * one.rows(), 8);
-  const auto input = on_device(values), weights = on_device(ladder::pack_taps(weight.data(), one.oc, one.ic, 3));
+  const auto input = on_device(values),
+             weights = on_device(ladder::pack_taps(weight.data(), one.oc, one.ic, 3));
   const std::size_t picture = values.size() / many.n, size = std::size_t(one.oc) * one.pixels();
   const auto run = [&](const Conv2dParams& p, const float* from) {
     return run_kernel(size * p.n, [&](float* to, cudaStream_t stream) {
@@ -202,6 +209,39 @@ TEST(LadderTile, ThePlaceInTheBatchChangesNoBit) {
     const auto begin = all.begin() + static_cast<std::ptrdiff_t>(n * size);
     EXPECT_EQ(run(one, input.data() + n * picture),
               std::vector<float>(begin, begin + static_cast<std::ptrdiff_t>(size)));
+  }
+}
+
+TEST(LadderNetwork, EveryRungEqualsTheReference) {
+  RESNET_REQUIRE_GPU();
+  constexpr int kClasses = 10;
+  const Shape shape{3, 3, 65, 90};
+  const std::vector<float> input = random_values(shape.numel(), 9);
+  const ladder::Gpu gpu = ladder::Gpu::of_device(0);
+  for (const int depth : {18, 50}) {
+    const Model model = make_random_model(depth, kClasses, 7);
+    SessionOptions options;
+    options.device = "cpu";
+    options.backend = "reference";
+    options.height = 65, options.width = 90;
+    const std::vector<float> expected = test::run(Session(model, options), input, shape);
+    for (const ladder::Rung& rung : ladder::kRungs) {
+      SCOPED_TRACE(fmt::format("{}, {}", model.architecture.name(), rung.name));
+      const ladder::Weights weights(model, rung.kernels);
+      std::vector<float> logits[2];
+      for (const bool reuse : {false, true}) {
+        const ladder::Network network(weights, shape, gpu, reuse);
+        EXPECT_GT(network.predicted_ms(), 0);
+        EXPECT_EQ(network.output_bytes(), expected.size() * sizeof(float));
+        logits[reuse] = run_kernel(expected.size(), [&](float* to, cudaStream_t stream) {
+          cuda::copy_bytes(network.input(), input.data(), network.input_bytes(), stream);
+          network.launch(stream);
+          cuda::copy_bytes(to, network.output(), network.output_bytes(), stream);
+        });
+        expect_near(logits[reuse], expected, kContract);
+      }
+      EXPECT_EQ(logits[0], logits[1]) << "memory that is used again";
+    }
   }
 }
 

@@ -40,7 +40,8 @@ inline cuda::DeviceBuffer<float> on_device(const std::vector<float>& values) {
 }
 
 // The largest difference is at most `tolerance` of the largest expected value.
-inline void expect_near(const std::vector<float>& ours, const std::vector<float>& expected, double tolerance) {
+inline void expect_near(const std::vector<float>& ours, const std::vector<float>& expected,
+                        double tolerance) {
   ASSERT_EQ(ours.size(), expected.size());
   double largest = 0, worst = 0;
   std::size_t where = 0;
