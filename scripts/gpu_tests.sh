@@ -8,6 +8,7 @@
 #   agreement   tools/bench_agreement.py on the real networks
 #   bench       resnet bench at batches 1, 8, 64 and 256
 #   families    tools/bench_families.py: the families of kernels beside one another, into docs/benchmarks/gpu.md
+#   ladder      every rung of docs/kernels.md, checked and timed, into its tables
 #   peers       tools/bench_peers_gpu.py: the backend cuda against PyTorch, into docs/benchmarks/gpu.md and the READMEs
 #
 # Without a name all of them. Weights and photos are those of the data folder (RESNET_TEST_DATA, else ../shared/data;
@@ -133,6 +134,8 @@ run_families() {
   report families python3 tools/bench_families.py --program "$resnet" --markdown docs/benchmarks/gpu.md
 }
 
+run_ladder() { report ladder "$build/ladder" --markdown docs/kernels.md; }
+
 run_peers() {
   [[ " $backends " == *" cuda "* ]] || { echo "  the backend cuda is not available: left out"; return 0; }
   report peers python3 tools/bench_peers_gpu.py --program "$resnet" --markdown docs/benchmarks/gpu.md
@@ -140,7 +143,7 @@ run_peers() {
 }
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(build tests sanitizer verify agreement bench families peers)
+[ ${#steps[@]} -gt 0 ] || steps=(build tests sanitizer verify agreement bench families ladder peers)
 report build run_build
 "$resnet" doctor | grep -E '^(resnet|processor|backend|GPU)'
 backends=${RESNET_BACKENDS:-$("$resnet" doctor --json |
