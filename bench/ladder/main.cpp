@@ -183,8 +183,7 @@ std::string caption(const Arguments& arguments) {
 }
 
 int run(const Arguments& arguments) {
-  const bool hopper = cuda::has_hopper(cuda::devices());
-  cuda::require_device(cuda::devices(), 0);
+  const bool tensor_cores = !cuda::require_device(cuda::devices(), 0).families.empty();
   const Gpu gpu = Gpu::of_device(0);
   cli::hint("foretold for {} multiprocessors at {:.2f} GHz and {:.2f} TB/s", gpu.multiprocessors,
             gpu.hertz * 1e-9, gpu.bytes_per_second * 1e-12);
@@ -197,7 +196,7 @@ int run(const Arguments& arguments) {
       .columns = {},
       .rows = {}};
   for (const Rung& rung : kRungs) kernels.rows.push_back({rung.name, rung.idea, {}});
-  if (hopper) {
+  if (tensor_cores) {
     kernels.rows.push_back(
         {"tensor cores", "fp32 as two fp16 values, NHWC, stem with pool: the kernels of `cuda`", {}});
     kernels.rows.push_back({"graph", "all of them launched at once: the backend `cuda`", {}});
@@ -234,7 +233,7 @@ int run(const Arguments& arguments) {
       kernels.columns.push_back(column);
       for (std::size_t r = 0; r < times.size(); ++r)
         kernels.rows[r].cells.push_back(times[r] ? std::optional(times[r]->batches[b]) : std::nullopt);
-      if (hopper) {
+      if (tensor_cores) {
         const auto tensor = climb.time_tensor_cores_at(batch);
         kernels.rows[times.size()].cells.push_back(
             tensor ? std::optional(Cell{tensor->steps_ms, tensor->predicted_steps_ms}) : std::nullopt);

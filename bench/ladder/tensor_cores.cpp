@@ -1,5 +1,6 @@
 #include "ladder/tensor_cores.hpp"
 
+#include "cuda/devices.hpp"
 #include "cuda/memory.hpp"
 #include "cuda/plan.hpp"
 #include "cuda/roofline.hpp"
@@ -34,7 +35,8 @@ struct Steps {
                              {.begin = 0,
                               .end = model.architecture.module_count(),
                               .precision = Precision::fp32,
-                              .plan = plan_for(shape)},
+                              .plan = plan_for(shape),
+                              .family = cuda::require_families(cuda::devices(), 0).front()},
                              shape)),
         input(cuda::upload(values)),
         output(static_cast<std::size_t>(shape[0] * model.architecture.classes())) {}
