@@ -26,7 +26,8 @@ std::optional<Cell> a_photo(const std::optional<Climb::RungTimes>& times, std::s
 Report::Report(bool tensor_cores) : tensor_cores_(tensor_cores) {
   kernels_.title = "Milliseconds of a run by the GPU's clock, values in its memory:";
   batches_.title = "Milliseconds a photo, with the kernels of \"fusion\":";
-  calls_.title = "Milliseconds of a whole call from the host's memory to logits there, with the same kernels:";
+  calls_.title =
+      "Milliseconds of a whole call from the host's memory to logits there, with the same kernels:";
   for (const Rung& rung : kRungs) kernels_.rows.push_back({rung.name, rung.idea, {}});
   if (tensor_cores) {
     kernels_.rows.push_back(
@@ -42,8 +43,9 @@ Report::Report(bool tensor_cores) : tensor_cores_(tensor_cores) {
 void Report::add(Climb& climb) {
   Times times;
   Table& kinds = kinds_.emplace_back();
-  kinds.title = fmt::format("Where {}'s milliseconds go at batch {}, and in brackets where they were foretold to:",
-                            climb.name(), kMost);
+  kinds.title = fmt::format(
+      "Where {}'s milliseconds go at batch {}, and in brackets where they were foretold to:", climb.name(),
+      kMost);
   kinds.columns = kKindNames;
   for (const Rung& rung : kRungs) {
     times.push_back(climb.time_rung(rung));

@@ -13,8 +13,8 @@
 // Shared memory: 16 KiB a block. cp.async (Ampere and later) would copy past the registers; registers do the
 // same for every GPU, and here they are there to be had.
 //
-// Bound: instruction issue, 92 % of the fp32 peak as before, now for a single block on a multiprocessor, too,
-// if it has a warp for each of the four schedulers and a step takes longer than memory (600 cycles).
+// Bound: instruction issue, 89 % of the fp32 peak as before, now for a single block on a multiprocessor, too,
+// if it has a warp for each of the four schedulers and a step takes longer than memory (700 cycles).
 //
 //   test: ctest --preset release -R 'cuda_ladder.*DoubleBuffered'
 //   time: build/release/ladder

@@ -10,10 +10,10 @@
 // Shared memory: 8 KiB a block. Registers: 64 sums, 16 operands, 8 on their way: two blocks fit a
 // multiprocessor, and while one waits for memory the other computes.
 //
-// Bound: instruction issue. A multiprocessor starts four warps' instructions a cycle, which is what
-// multiply-adds alone would use up; with four loads for 64 of them, and 16 for fetching the tiles for 512, at
-// most 92 % of the fp32 peak. What it falls short of that is the time between two barriers in which nothing
-// is there to compute: the next rung's.
+// Bound: instruction issue. A multiprocessor starts four warps' instructions a cycle, which multiply-adds
+// alone would use up. A step has 512 of them in a thread, 32 loads of operands, and some 32 for fetching
+// eight values (a load, a store and two for the address each): at most 89 % of the fp32 peak. What the kernel
+// falls short of that is the time between two barriers in which there is nothing to compute: the next rung's.
 //
 //   test: ctest --preset release -R 'cuda_ladder.*RegisterTiled'
 //   time: build/release/ladder
