@@ -49,21 +49,19 @@ struct PictureStrip {
   static_assert(Tile::kK % (kTapGroup * kStep) == 0);
 
   int column = threadIdx.x % Tile::kN, row = threadIdx.x / Tile::kN;
-  const float* image = nullptr;  // null: beyond the last column
-  int top = 0, left = 0;         // where the filter lies on the picture
+  const float* image;
+  int top, left;  // where the filter lies on the picture
   struct {
     int channel, kh, kw;
   } at[kGroups];  // of the group that is loaded next
   float values[kGroups][kTapGroup];
 
   __device__ PictureStrip(const GemmShape& shape, const Picture& p, const float* input) {
-    const int n = blockIdx.x * Tile::kN + column;
-    if (n < shape.images * shape.plane) {
-      const int pixel = n % shape.plane;
-      image = input + std::int64_t{n / shape.plane} * p.ic * p.ih * p.iw;
-      top = pixel / p.ow * p.stride - p.padding;
-      left = pixel % p.ow * p.stride - p.padding;
-    }
+    const int n = min(static_cast<int>(blockIdx.x) * Tile::kN + column, shape.images * shape.plane - 1);
+    const int pixel = n % shape.plane;
+    image = input + std::int64_t{n / shape.plane} * p.ic * p.ih * p.iw;
+    top = pixel / p.ow * p.stride - p.padding;
+    left = pixel % p.ow * p.stride - p.padding;
 #pragma unroll
     for (int g = 0; g < kGroups; ++g) {
       at[g] = {(row + g * kStep) * kTapGroup, 0, 0};
@@ -86,11 +84,12 @@ struct PictureStrip {
 #pragma unroll
     for (int g = 0; g < kGroups; ++g) {
       const int y = top + at[g].kh, x = left + at[g].kw;
-      const bool inside = image != nullptr && at[g].kh < p.kernel && y >= 0 && y < p.ih && x >= 0 && x < p.iw;
-      const float* from = image + at[g].channel * plane + y * p.iw + x;
+      const bool inside = at[g].kh < p.kernel && y >= 0 && y < p.ih && x >= 0 && x < p.iw;
+      const int channels = inside ? p.ic - at[g].channel : 0;  // that there are
+      const float* from = image + (at[g].channel * plane + y * p.iw + x);
 #pragma unroll
       for (int i = 0; i < kTapGroup; ++i)
-        values[g][i] = inside && at[g].channel + i < p.ic ? __ldg(from + i * plane) : 0.0f;
+        values[g][i] = i < channels ? __ldg(from + std::int64_t{i} * plane) : 0.0f;
       at[g].channel += Tile::kK;
       carry(p, g);
     }
@@ -110,11 +109,10 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kResident)
                          const float* __restrict__ weights, Epilogue epilogue, float* __restrict__ output) {
   __shared__ alignas(16) typename Tile::A tile_a[2];
   __shared__ alignas(16) typename Tile::B tile_b[2];
-  Strip<Tile, Tile::kM> strip_a;
+  auto strip_a = strip_of_a<Tile>(shape, weights);
   PictureStrip<Tile> strip_b(shape, picture, input);
-  const float* from_a = column_of_a<Tile>(shape, weights, strip_a.column);
   const auto load = [&](int k0) {
-    strip_a.load(from_a, shape.m, k0, shape.k);
+    strip_a.load(shape.m, shape.k - k0);
     strip_b.load(picture);
   };
 

@@ -40,15 +40,11 @@ BlockStep tiled_step(const GemmShape& shape) {
 }
 
 BlockStep register_step(const TileChoice& t, Product product) {
-  // A multiply-add each, a load for four operands, and for each value that is fetched: its load, its store,
-  // and two for its address.
-  const double products = t.thread_m * t.thread_n, operands = (t.thread_m + t.thread_n) / 4.0;
-  const double fetched = static_cast<double>((t.m + t.n) * t.k) / t.threads;
   return {.k = t.k,
           .threads = t.threads,
           .resident = t.resident,
           .blocks = t.blocks,
-          .cycles = t.k * (products + operands) + 4 * fetched,
+          .cycles = static_cast<double>(t.instructions),
           .buffered = product != Product::register_tiled};
 }
 

@@ -26,6 +26,10 @@ __device__ constexpr int position(int thread, int i) {
 
 // A thread's part in bringing a tile of kK rows, `Width` wide, into shared memory: one column of it, every
 // kStep-th row. Neighbouring threads are neighbouring columns, so a warp reads and writes whole lines.
+//
+// Each value costs a comparison, an address, a load and a store: the pointer moves from step to step, because
+// to work it out from k costs three times that. A column beyond the matrix's last is a copy of the last,
+// whose sums nobody stores; rows beyond the last are zeros, which add nothing.
 template <class Tile, int Width>
 struct Strip {
   static constexpr int kStep = Tile::kThreads / Width;
@@ -33,16 +37,17 @@ struct Strip {
   static_assert(kStep >= 1 && Tile::kK % kStep == 0);
 
   int column = threadIdx.x % Width, row = threadIdx.x / Width;
+  const float* next;  // the thread's first value of the next step
   float values[kCount];
 
-  // Rows k0 … of a matrix with `k` rows, from its column `from`; null: beyond its last column. Zeros beyond
-  // the edges add nothing.
-  __device__ void load(const float* from, std::int64_t stride, int k0, int k) {
+  // `stride` from a row to the next; `rows` that the matrix has from this step on, 0 or less: none. Moves on.
+  __device__ void load(int stride, int rows) {
 #pragma unroll
     for (int i = 0; i < kCount; ++i) {
-      const int at = k0 + row + i * kStep;
-      values[i] = from != nullptr && at < k ? __ldg(from + at * stride) : 0.0f;
+      const bool there = i * kStep < rows - row;
+      values[i] = there ? __ldg(next + std::int64_t{i * kStep} * stride) : 0.0f;
     }
+    next += std::int64_t{Tile::kK} * stride;
   }
   __device__ void store(float (&tile)[Tile::kK][Width]) const {
 #pragma unroll
@@ -50,20 +55,21 @@ struct Strip {
   }
 };
 
-// Where a product's tile begins: the first value of column `column` of the block's tile of a and b, or null
-// beyond the last column.
+// The thread's strip of the product's a and of its b.
 template <class Tile>
-__device__ const float* column_of_a(const GemmShape& shape, const float* a, int column) {
-  const int m = blockIdx.y * Tile::kM + column;
-  if (m >= shape.m) return nullptr;
-  return a + std::int64_t{blockIdx.z} * shape.k * shape.m + m;
+__device__ Strip<Tile, Tile::kM> strip_of_a(const GemmShape& shape, const float* a) {
+  Strip<Tile, Tile::kM> strip;
+  const int m = min(static_cast<int>(blockIdx.y) * Tile::kM + strip.column, shape.m - 1);
+  strip.next = a + (std::int64_t{blockIdx.z} * shape.k + strip.row) * shape.m + m;
+  return strip;
 }
 template <class Tile>
-__device__ const float* column_of_b(const GemmShape& shape, const float* b, int column) {
-  const int n = blockIdx.x * Tile::kN + column;
-  if (n >= shape.images * shape.plane) return nullptr;
+__device__ Strip<Tile, Tile::kN> strip_of_b(const GemmShape& shape, const float* b) {
+  Strip<Tile, Tile::kN> strip;
+  const int n = min(static_cast<int>(blockIdx.x) * Tile::kN + strip.column, shape.images * shape.plane - 1);
   const std::int64_t image = std::int64_t{blockIdx.z} * shape.images + n / shape.plane;
-  return b + image * shape.k * shape.plane + n % shape.plane;
+  strip.next = b + (image * shape.k + strip.row) * shape.plane + n % shape.plane;
+  return strip;
 }
 // Values of one product's result.
 __device__ inline std::int64_t product_size(const GemmShape& shape) {

@@ -31,15 +31,13 @@ __global__ void __launch_bounds__(Tile::kThreads, Tile::kResident)
                                 float* __restrict__ c) {
   __shared__ alignas(16) typename Tile::A tile_a;
   __shared__ alignas(16) typename Tile::B tile_b;
-  Strip<Tile, Tile::kM> strip_a;
-  Strip<Tile, Tile::kN> strip_b;
-  const float* from_a = column_of_a<Tile>(shape, a, strip_a.column);
-  const float* from_b = column_of_b<Tile>(shape, b, strip_b.column);
+  auto strip_a = strip_of_a<Tile>(shape, a);
+  auto strip_b = strip_of_b<Tile>(shape, b);
 
   typename Tile::Sums sums = {};
   for (int k0 = 0; k0 < shape.k; k0 += Tile::kK) {
-    strip_a.load(from_a, shape.m, k0, shape.k);
-    strip_b.load(from_b, shape.plane, k0, shape.k);
+    strip_a.load(shape.m, shape.k - k0);
+    strip_b.load(shape.plane, shape.k - k0);
     strip_a.store(tile_a);
     strip_b.store(tile_b);
     __syncthreads();  // the tiles are complete before anyone reads them

@@ -2,6 +2,7 @@
 
 #include "cuda/check.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include <resnet/error.hpp>
@@ -18,21 +19,22 @@ TileChoice cut(const GemmShape& shape) {
   return {.m = T::kM,
           .n = T::kN,
           .k = T::kK,
-          .thread_m = T::kThreadM,
-          .thread_n = T::kThreadN,
           .threads = T::kThreads,
           .resident = T::kResident,
+          .instructions = T::kInstructions,
           .blocks = pieces(shape.m, T::kM) * pieces(shape.columns(), T::kN) * shape.products};
 }
 
 }  // namespace
 
 TileChoice choose_tile(const GemmShape& shape, int multiprocessors) {
-  if (const TileChoice large = cut<LargeTile>(shape);
-      shape.m > WideTile::kM && large.blocks >= multiprocessors)
-    return large;
-  if (const TileChoice wide = cut<WideTile>(shape); wide.blocks >= multiprocessors) return wide;
-  return cut<SmallTile>(shape);
+  const auto instructions = [&](const TileChoice& t) {
+    const auto steps = pieces(shape.k, t.k), blocks = (t.blocks + multiprocessors - 1) / multiprocessors;
+    return blocks * steps * t.instructions * t.threads;
+  };
+  return std::min(
+      {cut<LargeTile>(shape), cut<WideTile>(shape), cut<SmallTile>(shape)},
+      [&](const TileChoice& a, const TileChoice& b) { return instructions(a) < instructions(b); });
 }
 
 int multiprocessors() {

@@ -12,6 +12,10 @@ template <int M, int N, int K, int ThreadM, int ThreadN>
 struct Tile {
   static constexpr int kM = M, kN = N, kK = K, kThreadM = ThreadM, kThreadN = ThreadN;
   static constexpr int kThreads = (M / ThreadM) * (N / ThreadN);
+  // Instructions of a thread in a step: the multiply-adds, a load for four operands, and for each value that
+  // it fetches a comparison, an address, a load and a store.
+  static constexpr int kInstructions =
+      K * (ThreadM * ThreadN + (ThreadM + ThreadN) / 4) + 4 * (M + N) * K / kThreads;
   // Blocks that share a multiprocessor: 128 registers a thread leave room for 512 threads.
   static constexpr int kResident = 512 / kThreads;
   static_assert(ThreadM % 4 == 0 && ThreadN % 4 == 0, "four values are one load");
@@ -22,17 +26,18 @@ struct Tile {
   using Sums = float[ThreadM][ThreadN];
 };
 
-// Large products; those with few channels; those too small to give every multiprocessor a larger tile.
+// For large products; for those with few channels; for those that are too small to give every multiprocessor
+// a larger one.
 using LargeTile = Tile<128, 128, 8, 8, 8>;
 using WideTile = Tile<64, 128, 8, 8, 8>;
 using SmallTile = Tile<32, 32, 32, 4, 4>;
 
 struct TileChoice {
-  int m, n, k, thread_m, thread_n, threads, resident;  // as above
-  std::int64_t blocks;                                 // that the product is cut into
+  int m, n, k, threads, resident, instructions;  // as above
+  std::int64_t blocks;                           // that the product is cut into
 };
 
-// The largest tile that gives every multiprocessor one; the smallest otherwise.
+// The tile with which the fullest of the multiprocessors has the fewest instructions.
 TileChoice choose_tile(const GemmShape& shape, int multiprocessors);
 
 // Calls f(tile) with the one chosen.
