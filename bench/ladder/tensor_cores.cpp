@@ -30,13 +30,14 @@ Session session_for(const Model& model, const Shape& shape) {
 // The backend's own plan, without its graph.
 struct Steps {
   Steps(const Model& model, const Shape& shape, std::span<const float> values)
-      : layers(cuda::pack_layers(model, 0, model.architecture.module_count(), Precision::fp32)),
+      : family(cuda::require_families(cuda::devices(), 0).front()),
+        layers(cuda::pack_layers(model, 0, model.architecture.module_count(), Precision::fp32, family)),
         plan(cuda::make_plan(model.architecture, layers,
                              {.begin = 0,
                               .end = model.architecture.module_count(),
                               .precision = Precision::fp32,
                               .plan = plan_for(shape),
-                              .family = cuda::require_families(cuda::devices(), 0).front()},
+                              .family = family},
                              shape)),
         input(cuda::upload(values)),
         output(static_cast<std::size_t>(shape[0] * model.architecture.classes())) {}
@@ -45,6 +46,7 @@ struct Steps {
     for (const cuda::Step& step : plan.steps) step.launch({input.data(), output.data()}, stream);
   }
 
+  cuda::Family family;  // the one that the backend takes
   cuda::Layers layers;
   cuda::RunPlan plan;
   cuda::DeviceBuffer<float> input, output;
