@@ -17,6 +17,7 @@ struct Half {
   static constexpr int kPlanes = 1;
   static __device__ __forceinline__ float widen(__half x) { return __half2float(x); }
   static __device__ __forceinline__ __half narrow(float x) { return __float2half_rn(x); }
+  static __device__ __forceinline__ Two narrow_two(float x, float y) { return __floats2half2_rn(x, y); }
 };
 
 struct BFloat {
@@ -26,6 +27,7 @@ struct BFloat {
   static constexpr int kPlanes = 1;
   static __device__ __forceinline__ float widen(__nv_bfloat16 x) { return __bfloat162float(x); }
   static __device__ __forceinline__ __nv_bfloat16 narrow(float x) { return __float2bfloat16_rn(x); }
+  static __device__ __forceinline__ Two narrow_two(float x, float y) { return __floats2bfloat162_rn(x, y); }
 };
 
 struct Single : Half {

@@ -15,8 +15,8 @@ struct Epilogue {
 
 // The result is fp32 [m][n] at `raw` where that is not null, else a tensor in the format of the operands.
 struct EpilogueParams {
-  const float* scale = nullptr;  // [channels, padded to 128]; int8: the multiplier
-  const float* shift = nullptr;  // [channels, padded to 128]; int8: int32, added to the sum
+  const float* scale = nullptr;  // [channels, padded to kPaddedChannels]; int8: the multiplier
+  const float* shift = nullptr;  // [channels, padded to kPaddedChannels]; int8: int32, added to the sum
   bool relu = false;
   bool has_residual = false;
   float residual_scale = 0;      // int8: m_r

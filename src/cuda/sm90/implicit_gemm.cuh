@@ -241,39 +241,51 @@ __device__ __forceinline__ void write_raw(const typename T::Format::Sum (&sum)[T
 }
 
 // A warpgroup's 64 rows of the result into the residual's place. `tile` is the group's first row, `affine`
-// where the tile's scales lie, and then its shifts.
-template <class T>
+// where the tile's scales lie, and then its shifts. The residuals of eight words are on their way to
+// registers together.
+template <class T, bool kResidual>
 __device__ __forceinline__ void write_tile(const typename T::Format::Sum (&sum)[T::kSums],
                                            const GemmParams& p, std::uint32_t tile, const float* affine,
                                            int row, int thread) {
   using Element = typename T::Element;
   constexpr int kRun = T::kRun, kColumns = 4 * kRun;  // channels of a run, and of the four threads of a row
   constexpr int kBytes = kColumns * static_cast<int>(sizeof(Element));
+  constexpr int kPlane = T::kOutBlocks * T::kOutBlock, kTogether = 2 / T::kPlanes;
   // The swizzle is an exclusive or on address bits that no other term of a row touches.
   const std::uint32_t first = tile + row * T::kOutRow + swizzle<T::kOutRow>(row) + thread * 4;
+  const auto place = [&](int j, int half, int plane) {
+    return (first ^ (j * kBytes % T::kOutRow)) + j * kBytes / T::kOutRow * T::kOutBlock +
+           half * 8 * T::kOutRow + plane * kPlane;
+  };
 #pragma unroll
-  for (int j = 0; j < T::kTileN / kColumns; ++j) {
-    const std::uint32_t piece = (first ^ (j * kBytes % T::kOutRow)) + j * kBytes / T::kOutRow * T::kOutBlock;
-    const float* constants = affine + j * kColumns + thread * kRun;
-    const Affine<kRun> own{*reinterpret_cast<const Pack<float, kRun>*>(constants),
-                           *reinterpret_cast<const Pack<float, kRun>*>(constants + T::kTileN)};
+  for (int begin = 0; begin < T::kTileN / kColumns; begin += kTogether) {
+    Pack<Element, kRun> pack[kTogether][2][T::kPlanes];
+    const auto each = [&](auto&& f) {
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const std::uint32_t at = piece + half * 8 * T::kOutRow;
-      Pack<Element, kRun> pack[T::kPlanes];
-      if (p.has_residual) {
+      for (int j = 0; j < kTogether; ++j) {
 #pragma unroll
-        for (int plane = 0; plane < T::kPlanes; ++plane)
-          load_shared(at + plane * T::kOutBlocks * T::kOutBlock, pack[plane]);
+        for (int half = 0; half < 2; ++half) {
+#pragma unroll
+          for (int plane = 0; plane < T::kPlanes; ++plane)
+            f(place(begin + j, half, plane), pack[j][half][plane]);
+        }
       }
-      typename T::Format::Sum run[kRun];
+    };
+    if constexpr (kResidual) each([](std::uint32_t at, auto& word) { load_shared(at, word); });
 #pragma unroll
-      for (int e = 0; e < kRun; ++e) run[e] = sum[2 * kRun * j + e / 2 * 4 + 2 * half + e % 2];
-      finish<typename T::Format, kRun>(run, p, own, pack);
+    for (int j = 0; j < kTogether; ++j) {
+      const float* constants = affine + (begin + j) * kColumns + thread * kRun;
+      const Affine<kRun> own{*reinterpret_cast<const Pack<float, kRun>*>(constants),
+                             *reinterpret_cast<const Pack<float, kRun>*>(constants + T::kTileN)};
 #pragma unroll
-      for (int plane = 0; plane < T::kPlanes; ++plane)
-        store_shared(at + plane * T::kOutBlocks * T::kOutBlock, pack[plane]);
+      for (int half = 0; half < 2; ++half) {
+        typename T::Format::Sum run[kRun];
+#pragma unroll
+        for (int e = 0; e < kRun; ++e) run[e] = sum[2 * kRun * (begin + j) + e / 2 * 4 + 2 * half + e % 2];
+        finish_values<typename T::Format, kResidual>(run, p, own, pack[j][half]);
+      }
     }
+    each([](std::uint32_t at, const auto& word) { store_shared(at, word); });
   }
 }
 
@@ -311,7 +323,7 @@ __device__ __forceinline__ void reduce_cluster(const GemmParams& p, std::uint32_
       pack[plane] = *reinterpret_cast<const Pack<Element, 4>*>(static_cast<const Element*>(p.residual) +
                                                                plane * plane_elements + at);
     }
-    finish<typename T::Format, 4>(total, p, load_affine<4>(p, channel), pack);
+    finish<typename T::Format>(total, p, load_affine<4>(p, channel), pack);
     for (int plane = 0; plane < T::kPlanes; ++plane)
       *reinterpret_cast<Pack<Element, 4>*>(static_cast<Element*>(p.out) + plane * plane_elements + at) =
           pack[plane];
@@ -412,9 +424,14 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks)
       }
       const int i = ring.count++;
       ring.wait_full(i);
-      write_tile<T>(sum, p, ring.memory(i) + group * 64 * T::kOutRow,
-                    reinterpret_cast<const float*>(pointer(ring.affines + done % T::kAffines * T::kAffine)),
-                    row, thread);
+      const std::uint32_t rows = ring.memory(i) + group * 64 * T::kOutRow;
+      const auto* affine =
+          reinterpret_cast<const float*>(pointer(ring.affines + done % T::kAffines * T::kAffine));
+      if (p.has_residual) {
+        write_tile<T, true>(sum, p, rows, affine, row, thread);
+      } else {
+        write_tile<T, false>(sum, p, rows, affine, row, thread);
+      }
       fence_async_proxy();
       asm volatile("bar.sync %0, 128;" ::"r"(1 + group) : "memory");
       if (leader) {

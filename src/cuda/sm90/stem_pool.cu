@@ -184,7 +184,7 @@ template <class Format>
         const int x = pixel + thread / 32 * 16 + thread % 32 / 4 + 8 * half;
         const typename Format::Sum pair[2] = {sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]};
         Pack<Element, 2> pack[1];
-        finish<Format, 2>(pair, p, affine, pack);
+        finish_values<Format, false>(pair, p, affine, pack);
         if (x < g.cw) *reinterpret_cast<Pack<Element, 2>*>(to + conv_byte<Element>(x, channel)) = pack[0];
       }
     }
