@@ -6,6 +6,7 @@
 #   sanitizer   compute-sanitizer's memcheck, racecheck and initcheck on small cases, where it is installed
 #   verify      every step of the real networks against PyTorch, whose values are made first
 #   agreement   tools/bench_agreement.py on the real networks
+#   tune        resnet bench --tune: the table of kernels anew, beside the one that ships
 #   bench       resnet bench at batches 1, 8, 64 and 256
 #   families    tools/bench_families.py: the families of kernels beside one another, into docs/benchmarks/gpu.md
 #   ladder      every rung of docs/kernels.md, checked and timed, into its tables
@@ -112,6 +113,14 @@ agreement_of() {
   done
 }
 
+run_tune() {
+  [[ " $backends " == *" cuda "* ]] || { echo "  the backend cuda is not available: left out"; return 0; }
+  report tune "$resnet" bench --tune "$work/tuned.inc"
+  local shipped=src/cuda/sm90/tuned_h200.inc
+  report "a row for each layer" [ "$(grep -c '^{' "$work/tuned.inc")" = "$(grep -c '^{' $shipped)" ]
+  echo "  $(diff <(grep '^{' "$work/tuned.inc") <(grep '^{' $shipped) | grep -c '^<') rows differ from those that ship"
+}
+
 run_bench() {
   local backend depth batch
   for backend in $backends; do
@@ -143,7 +152,7 @@ run_peers() {
 }
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(build tests sanitizer verify agreement bench families ladder peers)
+[ ${#steps[@]} -gt 0 ] || steps=(build tests sanitizer verify agreement tune bench families ladder peers)
 report build run_build
 "$resnet" doctor | grep -E '^(resnet|processor|backend|GPU)'
 backends=${RESNET_BACKENDS:-$("$resnet" doctor --json |

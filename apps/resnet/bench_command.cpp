@@ -1,5 +1,6 @@
 // resnet bench: how fast a model runs here, as a whole and kernel by kernel.
 #include "bench_table.hpp"
+#include "bench_tune.hpp"
 #include "build_info.hpp"
 #include "command.hpp"
 #include "commands.hpp"
@@ -29,6 +30,7 @@ struct BenchArguments {
   MeasureOptions measure;
   std::string input_type = "f32", input, output;
   bool json = false;
+  std::string tune;
 };
 
 std::string_view to_string(InputType type) {
@@ -203,7 +205,8 @@ void add_bench_command(CLI::App& app, Action& action) {
                                   "  resnet bench --model resnet50.pth --batch 8 --plan throughput --layers\n"
                                   "  resnet bench --random 34 --threads 1 --json\n"
                                   "  resnet bench --random 50 --device cuda --precision fp16 --batch 256 \\\n"
-                                  "    --plan throughput --layers\n");
+                                  "    --plan throughput --layers\n"
+                                  "  resnet bench --tune src/cuda/sm90/tuned_h200.inc\n");
   add_model_options(*command, args->model, false);
   command
       ->add_option("--random", args->random_depth,
@@ -246,9 +249,19 @@ void add_bench_command(CLI::App& app, Action& action) {
   add_output_option(*command, "--output", args->output, "F.bin",
                     "Write what the timed runs computed (fp32, batch x classes)");
   command->add_flag("--json", args->json, "One JSON object");
+  CLI::Option* tune =
+      add_output_option(*command, "--tune", args->tune, "FILE",
+                        "Instead of a model, measure every kernel of the backend cuda on every layer of "
+                        "every network, and write "
+                        "the table by which layers get theirs (src/cuda/sm90/tuned_h200.inc)");
   add_compute_options(*command, args->compute);
+  for (CLI::Option* other : command->get_options()) {
+    if (other != tune && !other->check_lname("device") && !other->check_lname("help")) tune->excludes(other);
+  }
   add_general_options(*command);
-  on_run(*command, action, [args] { return run_bench(*args); });
+  on_run(*command, action, [args] {
+    return args->tune.empty() ? run_bench(*args) : run_tune(args->compute.device, args->tune);
+  });
 }
 
 }  // namespace resnet::cli

@@ -2,6 +2,7 @@
 #include "cuda/devices.hpp"
 #include "cuda/executor.hpp"
 #include "cuda/roofline.hpp"
+#include "cuda/sm90/tune.hpp"
 #include "cuda/stepwise/executor.hpp"
 
 #include <resnet/error.hpp>
@@ -29,6 +30,10 @@ double unit_gflops(int, std::string_view, Precision) {
 
 double measure_bandwidth(int) {
   return 0;
+}
+
+sm90::TuneResult sm90::tune(int, const std::function<void(std::int64_t, std::int64_t)>&) {
+  throw Error(ErrorCode::device_unavailable, devices().problem);
 }
 
 }  // namespace resnet::cuda

@@ -13,8 +13,7 @@ namespace resnet::cuda {
 namespace {
 
 constexpr int kMaxPool = 3;
-constexpr std::size_t kRows = 16;     // whole groups of them are packed
-constexpr int kPaddedChannels = 128;  // of scale and shift: whole tiles are read
+constexpr std::size_t kRows = 16;  // whole groups of them are packed
 
 template <class T>
 std::span<const T> values(const Tensor& tensor) {

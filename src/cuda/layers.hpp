@@ -13,6 +13,9 @@
 
 namespace resnet::cuda {
 
+// Scales and shifts are padded to whole tiles of output channels, which are read as a whole.
+inline constexpr int kPaddedChannels = 128;
+
 // A convolution or the fully connected layer, as the right operand of a matrix product: a row of k an output
 // channel, (tap, input channel) in ascending order; in fp32 two planes of fp16, in int8 the channels of every
 // sixteen in another order. Floating-point weights are

@@ -89,6 +89,9 @@ class Usage(ProgramTest):
         self.refuse("export", MODEL, "--out", self.path("x"), "--format", "caffe")
         self.refuse("bench")
         self.refuse("bench", "--random", "19")
+        self.assertIn("--tune", self.refuse("bench", "--tune", self.path("x"), "--batch", "3"))
+        self.assertIn("--device cuda", self.refuse("bench", "--tune", self.path("x"), "--device", "cpu"))
+        self.assertIn("one GPU", self.refuse("bench", "--tune", self.path("x"), "--device", "cuda:0,cuda:1"))
         self.refuse("doctor", "--quiet", "--verbose")
 
     def test_a_photo_may_be_called_like_a_command(self):
@@ -321,6 +324,9 @@ class Doctor(ProgramTest):
         for options in (["--device", "cuda"], ["--device", "cuda:1"], ["--backend", "cuda_stepwise"]):
             result = self.check(resnet("bench", "--model", MODEL, *options), 1)
             self.assertIn(row["detail"], result.stderr.decode())
+        result = self.check(resnet("bench", "--tune", self.path("table")), 1)
+        self.assertIn(row["detail"], result.stderr.decode())
+        self.assertFalse(os.path.exists(self.path("table")))
         self.check(resnet("bench", "--model", MODEL, "--seconds", "0", "--device", "auto"), 0)
 
 

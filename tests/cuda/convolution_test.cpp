@@ -7,6 +7,7 @@
 #include "cuda/check.hpp"
 #include "cuda/devices.hpp"
 #include "cuda/gathered/convolution.hpp"
+#include "cuda/layers.hpp"
 #include "cuda/memory.hpp"
 #include "cuda/pointwise.hpp"
 #include "cuda/sm90/convolution.hpp"
@@ -23,6 +24,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -33,9 +35,9 @@
 namespace resnet {
 namespace {
 
+using cuda::kPaddedChannels;
+using cuda::sm90::TileShape;
 using test::random_values;
-
-constexpr int kPaddedChannels = 128;  // scale and shift are read by whole tiles
 
 struct ConvCase {
   int n, ic, ih, iw, oc, kernel, stride;
@@ -44,6 +46,7 @@ struct ConvCase {
   int padding() const { return kernel / 2; }
   int out(int side) const { return (side + 2 * padding() - kernel) / stride + 1; }
   int k() const { return kernel * kernel * ic; }
+  ConvSpec spec() const { return {"conv", "bn", ic, oc, kernel, stride, padding()}; }
 };
 
 std::string describe(const ConvCase& c) {
@@ -58,14 +61,14 @@ constexpr ConvCase kSmall[] = {
     {3, 128, 9, 11, 64, 3, 2, false},  {1, 192, 15, 13, 192, 3, 1, true}, {5, 320, 7, 7, 320, 1, 1, true},
     {1, 320, 2, 3, 64, 3, 2, false},   {4, 64, 14, 15, 320, 1, 2, false}, {2, 512, 7, 7, 128, 3, 1, true},
     {1, 2048, 3, 2, 192, 1, 1, false}, {9, 128, 4, 1, 128, 3, 1, true},   {7, 192, 1, 15, 64, 1, 1, false},
-    {1, 256, 13, 13, 64, 1, 2, false},
+    {1, 256, 13, 13, 64, 1, 2, false}, {3, 64, 57, 56, 64, 3, 1, true},   {2, 64, 5, 61, 64, 3, 1, true},
+    {1, 64, 3, 62, 64, 3, 1, false},
 };
 // More tiles than the GPU holds at once.
 constexpr ConvCase kLarge[] = {
-    {70, 64, 15, 15, 64, 3, 1, true},
-    {80, 256, 15, 14, 192, 1, 1, true},
-    {64, 256, 15, 15, 256, 3, 1, true},
-    {90, 128, 15, 15, 320, 3, 2, false},
+    {70, 64, 15, 15, 64, 3, 1, true},   {80, 256, 15, 14, 192, 1, 1, true},
+    {64, 256, 15, 15, 256, 3, 1, true}, {90, 128, 15, 15, 320, 3, 2, false},
+    {12, 64, 56, 56, 64, 3, 1, true},
 };
 
 // A row of a family's table of kernels, and into how many parts k is split.
@@ -76,7 +79,7 @@ struct Subject {
   int split;  // over the blocks of a cluster; other families: chunks
   bool spread = false;
 
-  cuda::sm90::TileShape shape() const { return static_cast<cuda::sm90::TileShape>(tile); }
+  cuda::sm90::Choice sm90() const { return {static_cast<TileShape>(tile), split}; }
   const cuda::gathered::Kernel& kernel() const {
     return cuda::gathered::kernels_of(family, precision)[static_cast<std::size_t>(tile)];
   }
@@ -84,10 +87,10 @@ struct Subject {
 
   // Whether the plans would ever run a layer so.
   bool suits(const ConvCase& c) const {
-    const int tap = c.ic * cuda::element_bytes_of(precision), bytes = c.kernel * c.kernel * tap;
-    if (family != cuda::Family::sm90) return split <= bytes / kernel().piece_bytes;
-    const int stages = bytes / (tap % 128 == 0 ? 128 : 64);
-    return split <= stages && (shape() != cuda::sm90::TileShape::m128n128 || c.oc > 64);
+    if (family != cuda::Family::sm90)
+      return split <= c.k() * cuda::element_bytes_of(precision) / kernel().piece_bytes;
+    const auto* gemm = find_gemm_kernel(precision, sm90().shape, cuda::sm90::row_bytes_of(precision, c.ic));
+    return possible(precision, sm90(), c.spec()) && (gemm->tile_n == 64 || c.oc > 64);
   }
 };
 
@@ -101,10 +104,12 @@ double tolerance_of(Precision precision) {
 }
 
 // A convolution's operands. Those of int8 are whole numbers of its ranges, small enough for fp32 to hold
-// every sum exactly: u8 activations, weights from -7 to 7, and `shift` to be added before the scale.
+// every sum exactly: u8 activations, weights from -7 to 7, a shortcut of u8 or s8, and `shift` to be added
+// before the scale.
 struct Operands {
-  Operands(const ConvCase& c, bool int8)
-      : input(random_values(std::int64_t{c.n} * c.ic * c.ih * c.iw, 1)),
+  Operands(const ConvCase& c, bool int8, bool signed_residual)
+      : residual_signed(signed_residual),
+        input(random_values(std::int64_t{c.n} * c.ic * c.ih * c.iw, 1)),
         weight(random_values(std::int64_t{c.oc} * c.k(), 2)),
         scale(random_values(c.oc, 3)),
         shift(random_values(c.oc, 4)),
@@ -113,11 +118,19 @@ struct Operands {
     for (float& s : scale) s = (s + 1.5f) / root * (int8 ? 0.2f : 1.0f);
     if (!int8) return;
     for (float& v : input) v = std::floor((v + 1) * 128);
-    for (float& v : residual) v = std::floor((v + 1) * 128);
+    for (float& v : residual) v = std::floor((v + 1) * 128) - (residual_signed ? 128.0f : 0.0f);
     for (float& v : weight) v = std::rint(v * 7);
     for (float& v : shift) v = std::rint(v * 1000 * root);
   }
+  bool residual_signed;
   std::vector<float> input, weight, scale, shift, residual;
+
+  // As u8, for s8 has no way onto the device of its own.
+  std::vector<float> residual_bytes() const {
+    std::vector<float> bytes = residual;
+    for (float& v : bytes) v += v < 0 ? 256.0f : 0.0f;
+    return bytes;
+  }
 };
 constexpr float kResidualMultiplier = 0.7f;  // int8
 
@@ -158,7 +171,7 @@ cuda::Layer pack_float(const ConvCase& c, Precision precision, const Operands& x
     packed[at] = bf16 ? __bfloat16_as_ushort(__float2bfloat16_rn(w)) : to_half(w);
     if (split) packed[at + plane] = to_half(w - __half2float(__float2half_rn(w)));
   });
-  return {.spec = {"conv", "bn", c.ic, c.oc, c.kernel, c.stride, c.padding()},
+  return {.spec = c.spec(),
           .k = c.k(),
           .rows = c.oc,
           .weights = cuda::upload(std::as_bytes(std::span<const std::uint16_t>(packed))),
@@ -177,7 +190,7 @@ cuda::Layer pack_int8(const ConvCase& c, cuda::Family family, const Operands& x)
     const auto whole = static_cast<std::int32_t>(s);
     std::memcpy(&bias.emplace_back(), &whole, sizeof whole);
   }
-  return {.spec = {"conv", "bn", c.ic, c.oc, c.kernel, c.stride, c.padding()},
+  return {.spec = c.spec(),
           .k = c.k(),
           .rows = c.oc,
           .weights = cuda::upload(std::as_bytes(std::span<const std::int8_t>(packed))),
@@ -245,8 +258,8 @@ std::vector<float> compute_reference(const ConvCase& c, const Operands& x, bool 
 
 // Computed once a case, because the loops of the reference are slow.
 const std::vector<float>& reference(const ConvCase& c, const Operands& x, bool int8) {
-  static std::map<std::pair<std::string, bool>, std::vector<float>> known;
-  const auto key = std::pair(describe(c), int8);
+  static std::map<std::tuple<std::string, bool, bool>, std::vector<float>> known;
+  const auto key = std::tuple(describe(c), int8, x.residual_signed);
   auto it = known.find(key);
   if (it == known.end()) it = known.emplace(key, compute_reference(c, x, int8)).first;
   return it->second;
@@ -264,16 +277,18 @@ Result compute(const Subject& subject, const ConvCase& c, const Operands& operan
   const cuda::Layer layer =
       int8 ? pack_int8(c, subject.family, operands) : pack_float(c, precision, operands);
   const DeviceTensor x = on_device(precision, operands.input, c.n, c.ih, c.iw, c.ic);
-  const DeviceTensor shortcut = on_device(precision, operands.residual, c.n, oh, ow, c.oc);
+  const DeviceTensor shortcut =
+      on_device(precision, int8 ? operands.residual_bytes() : operands.residual, c.n, oh, ow, c.oc);
   const DeviceTensor y(precision, c.n, oh, ow, c.oc);
   const cuda::Epilogue epilogue{.relu = true,
                                 .residual = c.residual ? &shortcut.x : nullptr,
+                                .residual_signed = operands.residual_signed,
                                 .residual_multiplier = kResidualMultiplier};
   cuda::DeviceBuffer<std::byte> scratch;
   cuda::ConvolutionPointer convolution;
   if (subject.family == cuda::Family::sm90) {
-    convolution = std::make_unique<cuda::sm90::Convolution>(
-        precision, cuda::sm90::Choice{subject.shape(), subject.split}, layer, x.x, y.x, epilogue);
+    convolution =
+        std::make_unique<cuda::sm90::Convolution>(precision, subject.sm90(), layer, x.x, y.x, epilogue);
   } else {
     const std::vector<std::byte> zeros(cuda::gathered::scratch_bytes(subject.choice(), c.oc, y.x.pixels()));
     scratch = cuda::upload(std::span<const std::byte>(zeros));
@@ -287,25 +302,30 @@ Result compute(const Subject& subject, const ConvCase& c, const Operands& operan
   return {convolution->kernel_name(), on_host(precision, y.x, stream.get())};
 }
 
+void compare(const Subject& subject, const ConvCase& c, bool residual_signed) {
+  const bool int8 = subject.precision == Precision::int8;
+  const Operands operands(c, int8, residual_signed);
+  const std::vector<float>& expected = reference(c, operands, int8);
+  const auto [kernel, ours] = compute(subject, c, operands);
+
+  const std::string name = kernel + ": " + describe(c);
+  double largest = 0, worst = 0;
+  std::size_t where = 0;
+  for (std::size_t i = 0; i < ours.size(); ++i) {
+    largest = std::fmax(largest, static_cast<double>(expected[i]));
+    const double difference = std::fabs(static_cast<double>(ours[i]) - static_cast<double>(expected[i]));
+    if (!(difference <= worst)) worst = difference, where = i;
+  }
+  EXPECT_GT(largest, 0) << name;
+  EXPECT_LE(worst, tolerance_of(subject.precision) * largest)
+      << name << " at " << where << ": " << ours[where] << ", expected " << expected[where];
+}
+
 void compare(const Subject& subject, std::span<const ConvCase> cases) {
   for (const ConvCase& c : cases) {
     if (!subject.suits(c)) continue;
-    const bool int8 = subject.precision == Precision::int8;
-    const Operands operands(c, int8);
-    const std::vector<float>& expected = reference(c, operands, int8);
-    const auto [kernel, ours] = compute(subject, c, operands);
-
-    const std::string name = kernel + ": " + describe(c);
-    double largest = 0, worst = 0;
-    std::size_t where = 0;
-    for (std::size_t i = 0; i < ours.size(); ++i) {
-      largest = std::fmax(largest, static_cast<double>(expected[i]));
-      const double difference = std::fabs(static_cast<double>(ours[i]) - static_cast<double>(expected[i]));
-      if (!(difference <= worst)) worst = difference, where = i;
-    }
-    EXPECT_GT(largest, 0) << name;
-    EXPECT_LE(worst, tolerance_of(subject.precision) * largest)
-        << name << " at " << where << ": " << ours[where] << ", expected " << expected[where];
+    compare(subject, c, false);
+    if (subject.precision == Precision::int8 && c.residual) compare(subject, c, true);
   }
 }
 
@@ -330,23 +350,34 @@ TEST_P(CudaConvolution, LargeLayersEqualTheReference) {
 // The numeric contract: within a family and split, neither the tile nor who adds up the chunks changes a bit.
 TEST_P(CudaConvolution, TheTileChangesNoBit) {
   const Subject& subject = GetParam();
-  if (subject.family == cuda::Family::sm90) GTEST_SKIP() << "its tiles' stages are of different lengths";
-  const int last = static_cast<int>(cuda::gathered::kernels_of(subject.family, subject.precision).size()) - 1;
+  const bool sm90 = subject.family == cuda::Family::sm90;
+  if (sm90 && subject.sm90().shape == TileShape::m64n64_cluster) GTEST_SKIP() << "the only one of its kind";
+  const int last =
+      sm90 ? static_cast<int>(TileShape::m64n64)
+           : static_cast<int>(cuda::gathered::kernels_of(subject.family, subject.precision).size()) - 1;
   const Subject other{subject.family, subject.precision, last, subject.split, false};
   for (const ConvCase& c : kSmall) {
     if (!subject.suits(c)) continue;
-    const Operands operands(c, subject.precision == Precision::int8);
+    const Operands operands(c, subject.precision == Precision::int8, false);
     const auto [kernel, values] = compute(subject, c, operands);
     EXPECT_TRUE(values == compute(other, c, operands).values) << kernel;
   }
 }
 
+// sm90's, at any length of a stage's rows.
+bool has(Precision precision, TileShape shape) {
+  return cuda::sm90::find_gemm_kernel(precision, shape, 128) != nullptr ||
+         cuda::sm90::find_gemm_kernel(precision, shape, 64) != nullptr;
+}
+
 std::vector<Subject> subjects() {
-  using cuda::sm90::TileShape;
   std::vector<Subject> all;
   for (const Precision precision : {Precision::fp32, Precision::fp16, Precision::bf16, Precision::int8}) {
-    for (const TileShape shape : {TileShape::m128n128, TileShape::m128n64, TileShape::m64n64})
-      all.push_back({cuda::Family::sm90, precision, static_cast<int>(shape), 1});
+    for (const TileShape shape :
+         {TileShape::m256n128, TileShape::m192n128, TileShape::m256n64, TileShape::m128n128,
+          TileShape::m128n64, TileShape::m64n64, TileShape::resident}) {
+      if (has(precision, shape)) all.push_back({cuda::Family::sm90, precision, static_cast<int>(shape), 1});
+    }
     for (const int split : {1, 2, 4, 8})
       all.push_back({cuda::Family::sm90, precision, static_cast<int>(TileShape::m64n64_cluster), split});
     for (const cuda::Family family : {cuda::Family::mma, cuda::Family::simt}) {
@@ -364,9 +395,9 @@ std::vector<Subject> subjects() {
 }
 
 std::string name_of(const testing::TestParamInfo<Subject>& of) {
-  constexpr const char* kShapes[] = {"m128n128", "m128n64", "m64n64", "cluster"};
   const Subject& s = of.param;
-  const std::string tile = s.family == cuda::Family::sm90 ? kShapes[s.tile] : "tile" + std::to_string(s.tile);
+  const std::string tile = s.family == cuda::Family::sm90 ? std::string(to_string(s.sm90().shape))
+                                                          : "tile" + std::to_string(s.tile);
   return std::string(to_string(s.family)) + "_" + std::string(to_string(s.precision)) + "_" + tile +
          "_split" + std::to_string(s.split) + (s.spread ? "_spread" : "");
 }

@@ -18,45 +18,11 @@ CUtensorMapDataType type_of(Precision precision) {
                                         : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
 }
 
-// Of k in a stage: 128, or 64 where a tap has no more.
-int row_bytes_of(Precision precision, int channels) {
-  return channels * element_bytes_of(precision) % 128 == 0 ? 128 : 64;
-}
-
 std::int64_t tiles(std::int64_t pixels, int channels, int tile_m, int tile_n) {
   return (pixels + tile_m - 1) / tile_m * ((channels + tile_n - 1) / tile_n);
 }
 
-// Measured on an H200, 2026-11-21, every convolution of ResNet-18 and -50 at 224 × 224 with every tile and
-// split, 30 kernels in a graph (docs/benchmarks/gpu.md). A kernel takes 1.9 µs with nothing to do, one of
-// clusters 3.5 µs, so only long sums are worth splitting: 18 stages of fp16, from 8 on where fp32's three
-// products make a stage longer.
-int latency_split(Precision precision, const ConvSpec& spec) {
-  const int stages = spec.kernel * spec.kernel * spec.in_channels * element_bytes_of(precision) / 128;
-  const bool wide = spec.out_channels >= 512;  // more tiles, and so less to gain
-  if (precision != Precision::fp32) return stages >= 18 || (stages == 16 && !wide) || stages >= 32 ? 8 : 1;
-  if (spec.out_channels == 64) return stages == 9 ? 2 : 1;
-  if (stages < 8 || (stages == 8 && spec.out_channels > 128)) return 1;
-  return wide && stages == 16 ? 4 : 8;
-}
-
 }  // namespace
-
-Choice choose(Precision precision, Plan plan, const ConvSpec& spec, std::int64_t pixels) {
-  if (plan == Plan::latency) {
-    const int split = latency_split(precision, spec);
-    return {split == 1 ? TileShape::m64n64 : TileShape::m64n64_cluster, split};
-  }
-  // The largest tile that still gives every multiprocessor work; from three small ones each on, the larger
-  // win.
-  constexpr std::int64_t kFew = 3 * kMultiprocessors, kMany = 185;
-  if (tiles(pixels, spec.out_channels, 64, 64) <= kFew) return {TileShape::m64n64, 1};
-  const bool long_enough =
-      precision != Precision::fp32 || spec.kernel == 3 || spec.in_channels * spec.out_channels >= 1 << 18;
-  const bool large =
-      spec.out_channels > 64 && long_enough && tiles(pixels, spec.out_channels, 128, 128) >= kMany;
-  return {large ? TileShape::m128n128 : TileShape::m128n64, 1};
-}
 
 void Convolution::set_layer(Precision precision, const Layer& layer) {
   w_ = encode(TileMap{.data = layer.weights.data(),
@@ -95,9 +61,46 @@ void Convolution::set_grid() {
   blocks_ = static_cast<unsigned>(blocks);
 }
 
+// Maps of whole rows: what lies below an image's last row is cut off, and not the next image's.
+void Convolution::set_resident(Precision precision, const Activation& in, const Activation& out,
+                               const Epilogue& epilogue) {
+  const int bytes = element_bytes_of(precision), rows = kResidentPositions / (in.w + 2);
+  x_ = encode(PatchMap{.data = in.data,
+                       .type = type_of(precision),
+                       .element_bytes = bytes,
+                       .c = in.c,
+                       .w = in.w,
+                       .h = in.h,
+                       .n = in.n,
+                       .box_h = rows + 2});
+  const auto map = [&](void* data) {
+    return encode(TileMap{.data = data,
+                          .type = type_of(precision),
+                          .element_bytes = bytes,
+                          .width = out.c,
+                          .rows = std::int64_t{out.h} * out.w,
+                          .planes = out.n,
+                          .box_x = out.c,
+                          .box_y = rows * out.w});
+  };
+  out_ = map(out.data);
+  residual_ = epilogue.residual != nullptr ? map(epilogue.residual->data) : out_;
+  params_.oh = out.h, params_.ow = out.w;
+  params_.images = out.n;
+  params_.set(out, epilogue);
+  blocks_ = static_cast<unsigned>(std::min(kMultiprocessors, (out.h + rows - 1) / rows * out.n));
+}
+
 Convolution::Convolution(Precision precision, Choice choice, const Layer& layer, const Activation& in,
                          const Activation& out, const Epilogue& epilogue)
-    : choice_(choice), kernel_(&gemm_kernel(precision, choice_.shape, row_bytes_of(precision, in.c))) {
+    : choice_(choice.shape == TileShape::resident && in.w > kResidentWidth ? Choice{TileShape::m128n64, 1}
+                                                                           : choice),
+      kernel_(&gemm_kernel(precision, choice_.shape, row_bytes_of(precision, in.c))) {
+  if (choice_.shape == TileShape::resident) {
+    set_layer(precision, layer);
+    set_resident(precision, in, out, epilogue);
+    return;
+  }
   const int bytes = element_bytes_of(precision), channels = kernel_->row_bytes / bytes;
   const std::int64_t pixel = std::int64_t{in.c} * bytes;
   x_ = encode(Im2colMap{.data = in.data,
@@ -228,6 +231,7 @@ void Convolution::run(cudaStream_t stream, float* raw) const {
 }
 
 std::string Convolution::kernel_name() const {
+  if (choice_.shape == TileShape::resident) return "wgmma_resident_3x3";
   std::string name = fmt::format("wgmma_{}x{}", kernel_->tile_m, kernel_->tile_n);
   if (choice_.split > 1) name += fmt::format("_split{}", choice_.split);
   return name;

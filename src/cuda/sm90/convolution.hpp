@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cuda/convolution.hpp"
+#include "cuda/sm90/choose.hpp"
 #include "cuda/sm90/implicit_gemm.hpp"
 
 #include <string>
@@ -9,14 +10,6 @@
 #include <cuda.h>
 
 namespace resnet::cuda::sm90 {
-
-// Which kernel runs a layer, and over how many blocks its k is split. The split is fixed by precision, plan
-// and layer alone, because it decides the order of additions; the tile may follow the number of pixels.
-struct Choice {
-  TileShape shape;
-  int split;
-};
-Choice choose(Precision precision, Plan plan, const ConvSpec& spec, std::int64_t pixels);
 
 class Convolution final : public cuda::Convolution {
  public:
@@ -34,6 +27,8 @@ class Convolution final : public cuda::Convolution {
   void set_layer(Precision precision, const Layer& layer);
   void set_stem(Precision precision, const Stem& stem, const StemInput& in);
   void set_output(Precision precision, const Activation& out, const Epilogue& epilogue);
+  void set_resident(Precision precision, const Activation& in, const Activation& out,
+                    const Epilogue& epilogue);
   void set_grid();
 
   Choice choice_{};

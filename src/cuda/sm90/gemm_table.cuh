@@ -2,12 +2,14 @@
 #pragma once
 
 #include "cuda/sm90/implicit_gemm.cuh"
+#include "cuda/sm90/resident_3x3.cuh"
 
 namespace resnet::cuda::sm90 {
 
 template <class T>
-GemmKernel row_of() {
-  return {.function = reinterpret_cast<const void*>(&implicit_gemm_kernel<T>),
+GemmKernel row_of(TileShape shape) {
+  return {.shape = shape,
+          .function = reinterpret_cast<const void*>(&implicit_gemm_kernel<T>),
           .tile_m = T::kTileM,
           .tile_n = T::kTileN,
           .row_bytes = T::kRowBytes,
@@ -16,6 +18,21 @@ GemmKernel row_of() {
           .shared_bytes = T::kShared,
           .blocks = T::kBlocks,
           .cluster = T::kCluster};
+}
+
+template <class Format>
+GemmKernel resident_row() {
+  using T = Resident<Format>;
+  return {.shape = TileShape::resident,
+          .function = reinterpret_cast<const void*>(&resident_3x3_kernel<T>),
+          .tile_m = T::kPositions,
+          .tile_n = T::kChannels,
+          .row_bytes = T::kRow,
+          .out_row = T::kRow,
+          .threads = T::kThreads,
+          .shared_bytes = T::kShared,
+          .blocks = 1,
+          .cluster = false};
 }
 
 }  // namespace resnet::cuda::sm90

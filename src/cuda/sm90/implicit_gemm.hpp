@@ -24,15 +24,25 @@ struct GemmParams : EpilogueParams {
   int images = 0;                  // distance between the planes of x, in images
 };
 
+// Output pixels × output channels of a block's tile. Not every format has each.
 enum class TileShape {
+  m256n128,
+  m192n128,
+  m256n64,
   m128n128,
   m128n64,
   m64n64,
   m64n64_cluster,  // k split over the blocks of a cluster
+  resident,        // 3 × 3 of 64 channels, with the filter in shared memory (resident_3x3.cuh)
 };
+
+// What resident_3x3.cuh takes: so many channels in and out, and rows that fit a tile of its positions twice.
+inline constexpr int kResidentChannels = 64, kResidentPositions = 128;
+inline constexpr int kResidentWidth = kResidentPositions / 2 - 3;
 
 // One kernel of the table. All sizes in bytes but those of the tile.
 struct GemmKernel {
+  TileShape shape{};
   const void* function = nullptr;
   int tile_m = 0, tile_n = 0;
   int row_bytes = 0;     // of k in a stage
@@ -43,8 +53,11 @@ struct GemmKernel {
   bool cluster = false;
 };
 
-// row_bytes: 128, or 64 where a tap has no more (conv1, and int8 layers of 64 channels). Throws
-// Error{internal} for one that is not in the table.
+// Of k in a stage: 128, or 64 where a tap has no more (conv1, and int8 layers of 64 channels).
+int row_bytes_of(Precision precision, int channels);
+
+// The kernel of a tile whose stages have such rows; find_…: null where there is none, else Error{internal}.
+const GemmKernel* find_gemm_kernel(Precision precision, TileShape shape, int row_bytes);
 const GemmKernel& gemm_kernel(Precision precision, TileShape shape, int row_bytes);
 
 }  // namespace resnet::cuda::sm90

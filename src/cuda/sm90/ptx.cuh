@@ -90,6 +90,16 @@ __device__ __forceinline__ void load_tile(std::uint32_t to, const CUtensorMap& m
       : "memory");
 }
 
+// Rows of an NHWC tensor, from pixel (h, w) of image n on; zeros for what lies outside.
+__device__ __forceinline__ void load_patch(std::uint32_t to, const CUtensorMap& map, std::uint32_t barrier,
+                                           int c, int w, int h, int n) {
+  asm volatile(
+      "cp.async.bulk.tensor.4d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4, %5, "
+      "%6}], [%2];" ::"r"(to),
+      "l"(&map), "r"(barrier), "r"(c), "r"(w), "r"(h), "r"(n)
+      : "memory");
+}
+
 // `bytes` in one piece; addresses and size are multiples of 16.
 __device__ __forceinline__ void load_bytes(std::uint32_t to, const void* from, std::uint32_t bytes,
                                            std::uint32_t barrier) {

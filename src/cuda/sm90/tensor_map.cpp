@@ -36,23 +36,40 @@ void require(CUresult result, const char* what) {
               fmt::format("the driver refused a tensor map ({}): status {}", what, static_cast<int>(result)));
 }
 
+template <std::size_t kDims>
+CUtensorMap encode_tiled(CUtensorMapDataType type, void* data, const std::array<cuuint64_t, kDims>& dims,
+                         const std::array<cuuint64_t, kDims - 1>& strides,
+                         const std::array<cuuint32_t, kDims>& box, int row_bytes) {
+  static const auto encode = driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
+  std::array<cuuint32_t, kDims> steps;
+  steps.fill(1);
+  CUtensorMap map;
+  require(encode(&map, type, kDims, data, dims.data(), strides.data(), box.data(), steps.data(),
+                 CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle(row_bytes), CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+                 CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
+          "tiles");
+  return map;
+}
+
 }  // namespace
 
 CUtensorMap encode(const TileMap& m) {
-  static const auto encode_tiled =
-      driver_function<decltype(cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
   const auto row = static_cast<cuuint64_t>(m.width * m.element_bytes);
   const std::array<cuuint64_t, 3> dims{static_cast<cuuint64_t>(m.width), static_cast<cuuint64_t>(m.rows),
                                        static_cast<cuuint64_t>(m.planes)};
   const std::array<cuuint64_t, 2> strides{row, row * static_cast<cuuint64_t>(m.rows)};
   const std::array<cuuint32_t, 3> box{static_cast<cuuint32_t>(m.box_x), static_cast<cuuint32_t>(m.box_y), 1};
-  const std::array<cuuint32_t, 3> steps{1, 1, 1};
-  CUtensorMap map;
-  require(encode_tiled(&map, m.type, 3, m.data, dims.data(), strides.data(), box.data(), steps.data(),
-                       CU_TENSOR_MAP_INTERLEAVE_NONE, swizzle(m.box_x * m.element_bytes),
-                       CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE),
-          "tiles");
-  return map;
+  return encode_tiled(m.type, m.data, dims, strides, box, m.box_x * m.element_bytes);
+}
+
+CUtensorMap encode(const PatchMap& m) {
+  const auto pixel = static_cast<cuuint64_t>(m.c * m.element_bytes), w = static_cast<cuuint64_t>(m.w),
+             h = static_cast<cuuint64_t>(m.h);
+  const std::array<cuuint64_t, 4> dims{static_cast<cuuint64_t>(m.c), w, h, static_cast<cuuint64_t>(m.n)};
+  const std::array<cuuint64_t, 3> strides{pixel, pixel * w, pixel * w * h};
+  const std::array<cuuint32_t, 4> box{static_cast<cuuint32_t>(m.c), static_cast<cuuint32_t>(m.w + 2),
+                                      static_cast<cuuint32_t>(m.box_h), 1};
+  return encode_tiled(m.type, m.data, dims, strides, box, m.c * m.element_bytes);
 }
 
 CUtensorMap encode(const Im2colMap& m) {

@@ -36,4 +36,15 @@ struct Im2colMap {
 };
 CUtensorMap encode(const Im2colMap& map);
 
+// The same tensor read by whole rows with a column of zeros on either side: box_h rows of w + 2 pixels at a
+// time.
+struct PatchMap {
+  void* data;
+  CUtensorMapDataType type;
+  int element_bytes;
+  int c, w, h, n;
+  int box_h;
+};
+CUtensorMap encode(const PatchMap& map);
+
 }  // namespace resnet::cuda::sm90
