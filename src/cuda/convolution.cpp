@@ -32,6 +32,13 @@ ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Layer& la
   return std::make_unique<sm90::Convolution>(kind.precision, choice, layer, in, out, epilogue);
 }
 
+ConvolutionPointer make_pair(const ConvolutionKind& kind, const Layer& path, const Layer& shortcut,
+                             const Activation& in, const Activation& path_out,
+                             const Activation& shortcut_out) {
+  if (kind.family != Family::sm90) return nullptr;
+  return sm90::ConvolutionPair::make(kind, path, shortcut, in, path_out, shortcut_out);
+}
+
 ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Stem& stem, const StemInput& in,
                                     const Activation& out) {
   if (kind.family != Family::sm90) return std::make_unique<gathered::Convolution>(kind, stem, in, out);

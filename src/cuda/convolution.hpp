@@ -37,6 +37,11 @@ std::size_t scratch_bytes(const ConvolutionKind& kind, const Layer& layer, std::
 // A layer of a block. Every tensor has its memory; the output's shape is the caller's word.
 ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Layer& layer, const Activation& in,
                                     const Activation& out, const Epilogue& epilogue, void* scratch);
+// A block's first convolution, followed by ReLU, and its shortcut, which read the same input, in one launch:
+// few pixels leave most of the GPU idle. Null where that is not to be had, or not of use.
+ConvolutionPointer make_pair(const ConvolutionKind& kind, const Layer& path, const Layer& shortcut,
+                             const Activation& in, const Activation& path_out,
+                             const Activation& shortcut_out);
 // conv1, bn1 and relu.
 ConvolutionPointer make_convolution(const ConvolutionKind& kind, const Stem& stem, const StemInput& in,
                                     const Activation& out);

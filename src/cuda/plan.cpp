@@ -78,9 +78,11 @@ class Builder {
   template <class... Arguments>
   void add_convolution(int module, const std::string& layer, std::int64_t macs,
                        const Arguments&... arguments) {
-    if (measuring_) return;
+    if (!measuring_) add_made(module, layer, macs, make_convolution(kind_, arguments...));
+  }
+  void add_made(int module, const std::string& layer, std::int64_t macs, ConvolutionPointer made) {
     // Shared, because a std::function has to be copyable.
-    const std::shared_ptr<const Convolution> convolution = make_convolution(kind_, arguments...);
+    const std::shared_ptr<const Convolution> convolution = std::move(made);
     add(module, layer, convolution->kernel_name(), macs,
         [convolution](const Call&, cudaStream_t stream) { convolution->run(stream); });
   }
@@ -213,35 +215,66 @@ class Builder {
   Activation add_block(int module, const Activation& x) {
     const Block& block = layers_.blocks[static_cast<std::size_t>(module)];
     const SlotName to = slot_ == a ? b : a;
-    Activation t = x;
-    for (std::size_t k = 0; k + 1 < block.path.size(); ++k)
-      t = add_conv(module, block.path[k], t, k == 0 ? inner : second, {.relu = true});
-    Activation residual = x;
-    const bool own_shortcut = block.shortcut.has_value();
-    if (own_shortcut) residual = add_conv(module, *block.shortcut, x, c, {});
-    const Activation y = add_conv(module, block.path.back(), t, to,
-                                  {.relu = true,
-                                   .residual = &residual,
-                                   .residual_signed = own_shortcut,
-                                   .residual_multiplier = block.residual_multiplier});
+    Activation t = output_of(block.path[0], x, inner), residual = x;
+    if (block.shortcut) {
+      residual = output_of(*block.shortcut, x, c);
+      add_fork(module, block.path[0], *block.shortcut, x, t, residual);
+    } else {
+      add_conv(module, block.path[0], x, t, {.relu = true});
+    }
+    for (std::size_t k = 1; k + 1 < block.path.size(); ++k) {
+      const Activation u = output_of(block.path[k], t, second);
+      add_conv(module, block.path[k], t, u, {.relu = true});
+      t = u;
+    }
+    const Activation y = output_of(block.path.back(), t, to);
+    add_conv(module, block.path.back(), t, y,
+             {.relu = true,
+              .residual = &residual,
+              .residual_signed = block.shortcut.has_value(),
+              .residual_multiplier = block.residual_multiplier});
     slot_ = to;
     return y;
   }
 
-  Activation add_conv(int module, const Layer& layer, const Activation& in, SlotName to,
-                      const Epilogue& epilogue) {
+  Activation output_of(const Layer& layer, const Activation& in, SlotName to) {
     const ConvSpec& spec = layer.spec;
     const auto side = [&](int of) { return (of + 2 * spec.padding - spec.kernel) / spec.stride + 1; };
-    const Activation out = activation(to, side(in.h), side(in.w), spec.out_channels);
-    const std::int64_t macs = out.pixels() * spec.out_channels * spec.in_channels * spec.kernel * spec.kernel;
-    void* own = reserve(scratch, scratch_bytes(kind_, layer, out.pixels()));
-    add_convolution(module, spec.conv, macs, layer, in, out, epilogue, own);
+    return activation(to, side(in.h), side(in.w), spec.out_channels);
+  }
+
+  static std::int64_t macs_of(const ConvSpec& spec, const Activation& out) {
+    return out.pixels() * spec.out_channels * spec.in_channels * spec.kernel * spec.kernel;
+  }
+  std::size_t bytes_of(const Layer& layer, const Activation& in, const Activation& out, bool residual) const {
     // Of its input a 1x1 convolution with a stride reads but some pixels.
-    const std::size_t read = spec.kernel == 1 ? out.bytes(precision_) / static_cast<std::size_t>(out.c) *
-                                                    static_cast<std::size_t>(in.c)
-                                              : in.bytes(precision_);
-    moves(read + layer.weights.bytes() + out.bytes(precision_) * (epilogue.residual != nullptr ? 2 : 1));
-    return out;
+    const std::size_t read =
+        layer.spec.kernel == 1
+            ? out.bytes(precision_) / static_cast<std::size_t>(out.c) * static_cast<std::size_t>(in.c)
+            : in.bytes(precision_);
+    return read + layer.weights.bytes() + out.bytes(precision_) * (residual ? 2 : 1);
+  }
+
+  void add_conv(int module, const Layer& layer, const Activation& in, const Activation& out,
+                const Epilogue& epilogue) {
+    void* own = reserve(scratch, scratch_bytes(kind_, layer, out.pixels()));
+    add_convolution(module, layer.spec.conv, macs_of(layer.spec, out), layer, in, out, epilogue, own);
+    moves(bytes_of(layer, in, out, epilogue.residual != nullptr));
+  }
+
+  // The two layers that read a block's input.
+  void add_fork(int module, const Layer& path, const Layer& shortcut, const Activation& in,
+                const Activation& path_out, const Activation& shortcut_out) {
+    ConvolutionPointer pair;
+    if (!measuring_) pair = make_pair(kind_, path, shortcut, in, path_out, shortcut_out);
+    if (pair != nullptr) {
+      add_made(module, path.spec.conv + " and shortcut",
+               macs_of(path.spec, path_out) + macs_of(shortcut.spec, shortcut_out), std::move(pair));
+      moves(bytes_of(path, in, path_out, false) + bytes_of(shortcut, in, shortcut_out, false));
+      return;
+    }
+    add_conv(module, path, in, path_out, {.relu = true});
+    add_conv(module, shortcut, in, shortcut_out, {});
   }
 
   void add_head(int module, const Activation& x) {

@@ -351,7 +351,7 @@ TEST_P(CudaConvolution, LargeLayersEqualTheReference) {
 TEST_P(CudaConvolution, TheTileChangesNoBit) {
   const Subject& subject = GetParam();
   const bool sm90 = subject.family == cuda::Family::sm90;
-  if (sm90 && subject.sm90().shape == TileShape::m64n64_cluster) GTEST_SKIP() << "the only one of its kind";
+  if (sm90 && subject.split > 1) GTEST_SKIP() << "the only one of its kind";
   const int last =
       sm90 ? static_cast<int>(TileShape::m64n64)
            : static_cast<int>(cuda::gathered::kernels_of(subject.family, subject.precision).size()) - 1;
@@ -361,6 +361,40 @@ TEST_P(CudaConvolution, TheTileChangesNoBit) {
     const Operands operands(c, subject.precision == Precision::int8, false);
     const auto [kernel, values] = compute(subject, c, operands);
     EXPECT_TRUE(values == compute(other, c, operands).values) << kernel;
+  }
+}
+
+// A block's first convolution and its shortcut in one launch have the bits of two.
+TEST_P(CudaConvolution, PairsHaveTheBitsOfTwoLaunches) {
+  const Subject& subject = GetParam();
+  if (subject.family != cuda::Family::sm90 || subject.sm90().shape != TileShape::m64n64_cluster)
+    GTEST_SKIP() << "for the kernel of few pixels";
+  const Precision precision = subject.precision;
+  const bool int8 = precision == Precision::int8;
+  for (const int shortcut_split : {1, subject.split}) {
+    for (const int n : {1, 3, 40}) {
+      const ConvCase c{n, 1024, 13, 11, 192, 3, 2, false}, s{n, 1024, 13, 11, 320, 1, 2, false};
+      const cuda::sm90::Choice first{TileShape::m64n64_cluster, subject.split},
+          second{TileShape::m64n64_cluster, shortcut_split};
+      const Operands of_c(c, int8, false), of_s(s, int8, false);
+      const auto pack = [&](const ConvCase& of, const Operands& operands) {
+        return int8 ? pack_int8(of, subject.family, operands) : pack_float(of, precision, operands);
+      };
+      const cuda::Layer path = pack(c, of_c), shortcut = pack(s, of_s);
+      const DeviceTensor x = on_device(precision, of_c.input, n, c.ih, c.iw, c.ic);
+      const DeviceTensor y(precision, n, c.out(c.ih), c.out(c.iw), c.oc),
+          y_alone(precision, n, c.out(c.ih), c.out(c.iw), c.oc),
+          z(precision, n, s.out(s.ih), s.out(s.iw), s.oc),
+          z_alone(precision, n, s.out(s.ih), s.out(s.iw), s.oc);
+      const cuda::Stream stream;
+      using cuda::sm90::Convolution;
+      Convolution(precision, first, path, x.x, y_alone.x, {.relu = true}).run(stream.get());
+      Convolution(precision, second, shortcut, x.x, z_alone.x, {}).run(stream.get());
+      Convolution(precision, first, path, x.x, y.x, {.relu = true})
+          .run_with(Convolution(precision, second, shortcut, x.x, z.x, {}), stream.get());
+      EXPECT_TRUE(on_host(precision, y.x, stream.get()) == on_host(precision, y_alone.x, stream.get())) << n;
+      EXPECT_TRUE(on_host(precision, z.x, stream.get()) == on_host(precision, z_alone.x, stream.get())) << n;
+    }
   }
 }
 
@@ -378,7 +412,7 @@ std::vector<Subject> subjects() {
           TileShape::m128n64, TileShape::m64n64, TileShape::resident}) {
       if (has(precision, shape)) all.push_back({cuda::Family::sm90, precision, static_cast<int>(shape), 1});
     }
-    for (const int split : {1, 2, 4, 8})
+    for (const int split : {1, 2, 3, 8})
       all.push_back({cuda::Family::sm90, precision, static_cast<int>(TileShape::m64n64_cluster), split});
     for (const cuda::Family family : {cuda::Family::mma, cuda::Family::simt}) {
       const auto kernels = cuda::gathered::kernels_of(family, precision);

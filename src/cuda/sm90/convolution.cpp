@@ -50,14 +50,16 @@ void Convolution::set_output(Precision precision, const Activation& out, const E
                           .box_x = kernel_->out_row / element_bytes_of(precision),
                           .box_y = 64});
   };
+  params_.set(out, epilogue);
+  if (is_split()) return;  // writes without the TMA
   out_ = map(out.data);
   residual_ = epilogue.residual != nullptr ? map(epilogue.residual->data) : out_;
-  params_.set(out, epilogue);
 }
 
 void Convolution::set_grid() {
+  params_.split = choice_.split;
   std::int64_t blocks = tiles(params_.m, params_.n, kernel_->tile_m, kernel_->tile_n);
-  if (!kernel_->cluster) blocks = std::min<std::int64_t>(blocks, kMultiprocessors * kernel_->blocks);
+  if (!is_split()) blocks = std::min<std::int64_t>(blocks, kMultiprocessors * kernel_->blocks);
   blocks_ = static_cast<unsigned>(blocks);
 }
 
@@ -208,6 +210,59 @@ Convolution::Convolution(Precision precision, const Layer& layer, const Activati
 void Convolution::run(cudaStream_t stream, float* raw) const {
   GemmParams params = params_;
   if (raw != nullptr) params.raw = raw;
+  if (is_split()) {
+    run_split(params, nullptr, stream);
+    return;
+  }
+  std::array<void*, 5> arguments{const_cast<CUtensorMap*>(&x_), const_cast<CUtensorMap*>(&w_),
+                                 const_cast<CUtensorMap*>(&residual_), const_cast<CUtensorMap*>(&out_),
+                                 &params};
+  launch(static_cast<unsigned>(blocks_), 1, kernel_->shared_bytes, arguments.data(), stream);
+}
+
+void Convolution::run_with(const Convolution& other, cudaStream_t stream) const {
+  run_split(params_, &other, stream);
+}
+
+void Convolution::run_split(const GemmParams& params, const Convolution* other, cudaStream_t stream) const {
+  SplitProblems problems{.problem = {{x_, w_, params}, {x_, w_, params}}};
+  int cluster = choice_.split, steps = steps_a_block();
+  if (other != nullptr) {
+    problems.problem[1] = {other->x_, other->w_, other->params_};
+    cluster = std::max(cluster, other->choice_.split);
+    steps = std::max(steps, other->steps_a_block());
+  }
+  // Where the cluster is not for one tile's k, each of its blocks has a tile.
+  const auto clusters_of = [&](const Convolution& c) {
+    const int tiles_each = c.choice_.split == cluster ? 1 : cluster;
+    return (static_cast<int>(c.blocks_) + tiles_each - 1) / tiles_each;
+  };
+  problems.first_clusters = clusters_of(*this);
+  const int clusters = problems.first_clusters + (other != nullptr ? clusters_of(*other) : 0);
+  const int stages = std::clamp(steps, kernel_->least_stages, stages_that_fit(clusters * cluster));
+  problems.stages = stages, problems.reciprocal = ((1 << 16) + stages - 1) / stages;
+  std::array<void*, 1> arguments{&problems};
+  launch(static_cast<unsigned>(clusters), cluster,
+         kernel_->shared_bytes - (kernel_->stages - stages) * kernel_->stage_bytes, arguments.data(), stream);
+}
+
+// The longest share of k.
+int Convolution::steps_a_block() const {
+  return (params_.steps + choice_.split - 1) / choice_.split;
+}
+
+// Of the ring, so that all blocks run at once. Clusters do not find room on every multiprocessor.
+int Convolution::stages_that_fit(int blocks) const {
+  constexpr int kUsable = kMultiprocessors * 5 / 6, kReserved = 1024;  // bytes that a block takes besides
+  const int each = (blocks + kUsable - 1) / kUsable;                   // on a multiprocessor
+  const int besides = kernel_->shared_bytes - kernel_->stages * kernel_->stage_bytes;
+  const int fit = ((kSharedLimit + kReserved) / each - kReserved - besides) / kernel_->stage_bytes;
+  return std::clamp(fit, kernel_->least_stages, kernel_->stages);
+}
+
+// `grid` clusters of `cluster` blocks.
+void Convolution::launch(unsigned grid, int cluster, int shared_bytes, void** arguments,
+                         cudaStream_t stream) const {
   // A kernel's attributes belong to the device, and a program may use several: they are set at every launch,
   // which is cheap, and a plan is launched once, into its graph.
   RESNET_CUDA_CHECK(cudaFuncSetAttribute(kernel_->function, cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -216,18 +271,33 @@ void Convolution::run(cudaStream_t stream, float* raw) const {
   attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attributes[0].val.programmaticStreamSerializationAllowed = 1;
   attributes[1].id = cudaLaunchAttributeClusterDimension;
-  attributes[1].val.clusterDim = {1, 1, static_cast<unsigned>(choice_.split)};
+  attributes[1].val.clusterDim = {1, 1, static_cast<unsigned>(cluster)};
   cudaLaunchConfig_t config{};
-  config.gridDim = dim3(blocks_, 1, static_cast<unsigned>(choice_.split));
+  config.gridDim = dim3(grid, 1, static_cast<unsigned>(cluster));
   config.blockDim = dim3(static_cast<unsigned>(kernel_->threads));
-  config.dynamicSmemBytes = static_cast<std::size_t>(kernel_->shared_bytes);
+  config.dynamicSmemBytes = static_cast<std::size_t>(shared_bytes);
   config.stream = stream;
   config.attrs = attributes.data();
-  config.numAttrs = kernel_->cluster ? 2 : 1;
-  std::array<void*, 5> arguments{const_cast<CUtensorMap*>(&x_), const_cast<CUtensorMap*>(&w_),
-                                 const_cast<CUtensorMap*>(&residual_), const_cast<CUtensorMap*>(&out_),
-                                 &params};
-  RESNET_CUDA_CHECK(cudaLaunchKernelExC(&config, kernel_->function, arguments.data()));
+  config.numAttrs = is_split() ? 2 : 1;
+  RESNET_CUDA_CHECK(cudaLaunchKernelExC(&config, kernel_->function, arguments));
+}
+
+ConvolutionPointer ConvolutionPair::make(const ConvolutionKind& kind, const Layer& path,
+                                         const Layer& shortcut, const Activation& in,
+                                         const Activation& path_out, const Activation& shortcut_out) {
+  const auto choice_of = [&](const Layer& layer, const Activation& out) {
+    return choose(kind.precision, kind.plan, layer.spec, out.pixels());
+  };
+  Choice first = choice_of(path, path_out), second = choice_of(shortcut, shortcut_out);
+  if (first.split != second.split && first.split > 1 && second.split > 1) return nullptr;
+  const std::int64_t of_both = tiles(path_out.pixels(), path_out.c, 64, 64) +
+                               tiles(shortcut_out.pixels(), shortcut_out.c, 64, 64);
+  if (of_both > 3 * kMultiprocessors) return nullptr;
+  // With the same split, another tile changes no bit.
+  first.shape = second.shape = TileShape::m64n64_cluster;
+  return std::make_unique<const ConvolutionPair>(
+      sm90::Convolution(kind.precision, first, path, in, path_out, {.relu = true}),
+      sm90::Convolution(kind.precision, second, shortcut, in, shortcut_out, {}));
 }
 
 std::string Convolution::kernel_name() const {

@@ -6,15 +6,15 @@ namespace resnet::cuda::sm90 {
 std::span<const GemmKernel> bf16_kernels() {
   using enum TileShape;
   static const GemmKernel table[] = {resident_row<BFloat>(),
-                                     row_of<Tile<BFloat, 192, 128, 128, 4, 1, false>>(m192n128),
-                                     row_of<Tile<BFloat, 128, 128, 128, 3, 2, false>>(m128n128),
-                                     row_of<Tile<BFloat, 128, 64, 128, 4, 2, false>>(m128n64),
-                                     row_of<Tile<BFloat, 64, 64, 128, 4, 3, false>>(m64n64),
-                                     row_of<Tile<BFloat, 64, 64, 128, 6, 2, true>>(m64n64_cluster),
-                                     row_of<Tile<BFloat, 128, 128, 64, 3, 2, false>>(m128n128),
-                                     row_of<Tile<BFloat, 128, 64, 64, 6, 2, false>>(m128n64),
-                                     row_of<Tile<BFloat, 64, 64, 64, 6, 3, false>>(m64n64),
-                                     row_of<Tile<BFloat, 64, 64, 64, 8, 2, true>>(m64n64_cluster)};
+                                     row_of<Tile<BFloat, 192, 128, 128, 4, 1>>(m192n128),
+                                     row_of<Tile<BFloat, 128, 128, 128, 3, 2>>(m128n128),
+                                     row_of<Tile<BFloat, 128, 64, 128, 4, 2>>(m128n64),
+                                     row_of<Tile<BFloat, 64, 64, 128, 4, 3>>(m64n64),
+                                     split_row<SplitTile<BFloat, 128, 12>>(),
+                                     row_of<Tile<BFloat, 128, 128, 64, 3, 2>>(m128n128),
+                                     row_of<Tile<BFloat, 128, 64, 64, 6, 2>>(m128n64),
+                                     row_of<Tile<BFloat, 64, 64, 64, 6, 3>>(m64n64),
+                                     split_row<SplitTile<BFloat, 64, 12>>()};
   return table;
 }
 

@@ -3,6 +3,7 @@
 
 #include "cuda/sm90/implicit_gemm.cuh"
 #include "cuda/sm90/resident_3x3.cuh"
+#include "cuda/sm90/split_gemm.cuh"
 
 namespace resnet::cuda::sm90 {
 
@@ -16,8 +17,21 @@ GemmKernel row_of(TileShape shape) {
           .out_row = T::kOutRow,
           .threads = T::kThreads,
           .shared_bytes = T::kShared,
-          .blocks = T::kBlocks,
-          .cluster = T::kCluster};
+          .blocks = T::kBlocks};
+}
+
+template <class T>
+GemmKernel split_row() {
+  return {.shape = TileShape::m64n64_cluster,
+          .function = reinterpret_cast<const void*>(&split_gemm_kernel<T>),
+          .tile_m = T::kTileM,
+          .tile_n = T::kTileN,
+          .row_bytes = T::kRowBytes,
+          .threads = T::kThreads,
+          .shared_bytes = T::kShared,
+          .stages = T::kStages,
+          .stage_bytes = T::kStage,
+          .least_stages = T::kLeastStages};
 }
 
 template <class Format>
@@ -31,8 +45,7 @@ GemmKernel resident_row() {
           .out_row = T::kRow,
           .threads = T::kThreads,
           .shared_bytes = T::kShared,
-          .blocks = 1,
-          .cluster = false};
+          .blocks = 1};
 }
 
 }  // namespace resnet::cuda::sm90

@@ -9,8 +9,7 @@
 //
 // A block owns kTileM pixels × kTileN output channels. One warp issues loads into a ring of stages; each of
 // kTileM / 64 warpgroups multiplies 64 pixels. The tile that holds the residual, and then the result, takes
-// the place of one more stage. With kCluster, the blocks of a cluster split k: every block's sum lies in its
-// shared memory, and each block adds up a share of the rows, ranks ascending.
+// the place of one more stage. For few pixels split_gemm.cuh has another kernel of the same parts.
 //
 // Number formats (cuda/elements.cuh). fp32 is two fp16 planes, x = hi + lo: hi·hi + hi·lo + lo·hi keeps 22
 // bits of each factor (Ootomo and Yokota, "Recovering single precision accuracy from Tensor Cores", 2022), at
@@ -27,7 +26,7 @@ namespace resnet::cuda::sm90 {
 
 // ---- shape of a tile -----------------------------------------------------------------------------------
 
-template <class Format_, int kTileM_, int kTileN_, int kRowBytes_, int kStages_, int kBlocks_, bool kCluster_>
+template <class Format_, int kTileM_, int kTileN_, int kRowBytes_, int kStages_, int kBlocks_>
 struct Tile {
   using Format = Format_;
   using Element = typename Format::Element;
@@ -35,7 +34,8 @@ struct Tile {
   static constexpr int kRowBytes = kRowBytes_;  // of k in a stage: 128, or 64 for conv1
   static constexpr int kStages = kStages_;
   static constexpr int kBlocks = kBlocks_;  // on a multiprocessor
-  static constexpr bool kCluster = kCluster_;
+  static constexpr bool kSplit = false;
+  static constexpr int kUnroll = 4;  // stages in a loop's body
   static constexpr int kPlanes = Format::kPlanes;
 
   // Neighbouring channels that a thread holds of a pixel: four bytes' worth (channel_of).
@@ -53,18 +53,15 @@ struct Tile {
   static constexpr int kOutBlocks = kTileN / kOutChannels;
   static constexpr int kOutBlock = kTileM * kOutRow;
   static constexpr int kOut = kPlanes * kOutBlocks * kOutBlock;
-  static constexpr int kStage = (kLoad > kOut || kCluster ? kLoad : kOut);
+  static constexpr int kStage = kLoad > kOut ? kLoad : kOut;
   static constexpr __device__ int out_offset(int plane, int block, int group) {
     return (plane * kOutBlocks + block) * kOutBlock + group * 64 * kOutRow;
   }
   // Scales and shifts of a tile's channels, kept until the tile is written. Tiles take at least two stages
   // each, so that so many copies outlast the ring.
-  static constexpr int kAffine = 2 * kTileN * 4, kAffines = kCluster ? 1 : (kStages + 1) / 2;
-  // Of a cluster: fp32 sums, a row's length off a multiple of the banks.
-  static constexpr int kSumRow = (kTileN + 4) * 4;
+  static constexpr int kAffine = 2 * kTileN * 4, kAffines = (kStages + 1) / 2;
   static constexpr int kShared = 1024 + kStages * kStage + kAffines * kAffine + 2 * 8 * kStages;
   static_assert(kStage % 1024 == 0, "the swizzle is a function of the address");
-  static_assert(!kCluster || kTileM * kSumRow <= kStages * kStage);
   static_assert(kShared <= kSharedLimit);
 };
 
@@ -82,14 +79,30 @@ template <class T>
 struct Ring {
   std::uint32_t stages, affines, full, empty;  // shared addresses
   int count = 0;
+  // Of a launch: its stages, and 2^16 over them, rounded up.
+  int launch_stages = T::kStages, reciprocal = 0;
 
-  __device__ __forceinline__ std::uint32_t memory(int i) const { return stages + i % T::kStages * T::kStage; }
-  __device__ __forceinline__ std::uint32_t full_of(int i) const { return full + i % T::kStages * 8; }
-  __device__ __forceinline__ void wait_full(int i) const { barrier_wait(full_of(i), (i / T::kStages) & 1); }
-  __device__ __forceinline__ void wait_empty(int i) const {
-    if (i >= T::kStages) barrier_wait(empty + i % T::kStages * 8, (i / T::kStages - 1) & 1);
+  __device__ __forceinline__ int depth() const { return T::kSplit ? launch_stages : T::kStages; }
+  __device__ __forceinline__ int turn(int i) const {  // exact for i < 2^16 / depth
+    return T::kSplit ? i * reciprocal >> 16 : i / T::kStages;
   }
-  __device__ __forceinline__ void release(int i) const { barrier_arrive(empty + i % T::kStages * 8); }
+  __device__ __forceinline__ int place(int i) const { return i - turn(i) * depth(); }
+
+  __device__ __forceinline__ std::uint32_t memory(int i) const { return stages + place(i) * T::kStage; }
+  __device__ __forceinline__ std::uint32_t full_of(int i) const { return full + place(i) * 8; }
+  __device__ __forceinline__ void wait_full(int i) const { barrier_wait(full_of(i), turn(i) & 1); }
+  __device__ __forceinline__ void wait_empty(int i) const {
+    if (i >= depth()) barrier_wait(empty + place(i) * 8, (turn(i) - 1) & 1);
+  }
+  __device__ __forceinline__ void release(int i) const { barrier_arrive(empty + place(i) * 8); }
+  // By one thread; `readers` release a stage.
+  __device__ __forceinline__ void initialize(int readers) const {
+    for (int i = 0; i < T::kStages; ++i) {
+      barrier_init(full + 8 * i, 1);
+      barrier_init(empty + 8 * i, readers);
+    }
+    fence_barrier_init();
+  }
 };
 
 // Stages [begin, begin + count) of a tile's k.
@@ -125,21 +138,31 @@ class Loader {
       ++kh;
     };
     const int base = ring_.count;
-    const int early = !first_tile ? 0 : k.count < T::kStages ? k.count : T::kStages;
+    const int early = !first_tile ? 0 : k.count < ring_.depth() ? k.count : ring_.depth();
+#pragma unroll(kUnroll)
     for (int i = 0; i < early; ++i) load_w(base + i, k.begin + i, n0);
+    if constexpr (T::kSplit) {
+#pragma unroll 1
+      for (int i = early; i < k.count; ++i) prefetch_w(k.begin + i, n0);
+    }
     if (first_tile) wait_for_prerequisites();
+#pragma unroll(kUnroll)
     for (int i = 0; i < early; ++i) load_x(base + i);
+#pragma unroll(kUnroll)
     for (int i = early; i < k.count; ++i) {
       ring_.wait_empty(base + i);
       load_w(base + i, k.begin + i, n0);
       load_x(base + i);
     }
     ring_.count += k.count;
-    if (!T::kCluster && p_.raw == nullptr) load_epilogue(m0, n0, ring_.count++);
+    if constexpr (!T::kSplit) {
+      if (p_.raw == nullptr) load_epilogue(m0, n0, ring_.count++);
+    }
   }
 
  private:
   static constexpr int kChannels = T::kRowBytes / static_cast<int>(sizeof(typename T::Element));
+  static constexpr int kUnroll = T::kUnroll;
 
   __device__ __forceinline__ void load_w(int i, int step, int n0) const {
     barrier_arrive_expect(ring_.full_of(i), T::kLoad);
@@ -148,6 +171,11 @@ class Loader {
       load_tile(ring_.memory(i) + T::kPlanes * T::kPlaneA + plane * T::kPlaneB, w_, ring_.full_of(i),
                 step * kChannels, n0, plane);
     }
+  }
+
+  __device__ __forceinline__ void prefetch_w(int step, int n0) const {
+#pragma unroll
+    for (int plane = 0; plane < T::kPlanes; ++plane) prefetch_tile(w_, step * kChannels, n0, plane);
   }
 
   // The residual, in the stage that the result will take the place in, and the channels' constants.
@@ -184,6 +212,7 @@ __device__ __forceinline__ void multiply_stages(typename T::Format::Sum (&sum)[T
                                                 const AfterFirst& after_first) {
   constexpr int kProducts = T::kRowBytes / 32;  // a wgmma takes 32 bytes of k
   const int base = ring.count;
+#pragma unroll(T::kUnroll)
   for (int i = 0; i < count; ++i) {
     const std::uint32_t a = ring.memory(base + i) + group * 64 * T::kRowBytes;
     const std::uint32_t b = ring.memory(base + i) + T::kPlanes * T::kPlaneA;
@@ -289,50 +318,8 @@ __device__ __forceinline__ void write_tile(const typename T::Format::Sum (&sum)[
   }
 }
 
-// Sums of a cluster's blocks, ranks ascending, and what follows: a share of the tile's rows a block. `sums`
-// is where every block's own lie.
-template <class T>
-__device__ __forceinline__ void reduce_cluster(const GemmParams& p, std::uint32_t sums, int m0, int n0,
-                                               int rank, int ranks) {
-  using Element = typename T::Element;
-  using Sum = typename T::Format::Sum;
-  constexpr int kQuads = T::kTileN / 4;
-  const int first_row = T::kTileM * rank / ranks, last_row = T::kTileM * (rank + 1) / ranks;
-  const auto plane_elements = static_cast<std::size_t>(p.m) * p.n;
-  for (int i = first_row * kQuads + static_cast<int>(threadIdx.x); i < last_row * kQuads; i += T::kThreads) {
-    const int r = i / kQuads, channel = n0 + i % kQuads * 4, m = m0 + r;
-    if (m >= p.m || channel >= p.n) continue;
-    Sum total[4] = {};
-#pragma unroll 8
-    for (int other = 0; other < ranks; ++other) {
-      const float4 v = load_cluster(in_block(sums + r * T::kSumRow + i % kQuads * 16, other));
-      if constexpr (sizeof(Element) == 1) {
-        total[0] += __float_as_int(v.x), total[1] += __float_as_int(v.y);
-        total[2] += __float_as_int(v.z), total[3] += __float_as_int(v.w);
-      } else {
-        total[0] += v.x, total[1] += v.y, total[2] += v.z, total[3] += v.w;
-      }
-    }
-    const std::size_t at = static_cast<std::size_t>(m) * p.n + channel;
-    if (p.raw != nullptr) {
-      for (int e = 0; e < 4 && channel + e < p.n; ++e) p.raw[at + e] = finish_raw(total[e], p, channel + e);
-      continue;
-    }
-    Pack<Element, 4> pack[T::kPlanes];
-    for (int plane = 0; plane < T::kPlanes && p.has_residual; ++plane) {
-      pack[plane] = *reinterpret_cast<const Pack<Element, 4>*>(static_cast<const Element*>(p.residual) +
-                                                               plane * plane_elements + at);
-    }
-    finish<typename T::Format>(total, p, load_affine<4>(p, channel), pack);
-    for (int plane = 0; plane < T::kPlanes; ++plane)
-      *reinterpret_cast<Pack<Element, 4>*>(static_cast<Element*>(p.out) + plane * plane_elements + at) =
-          pack[plane];
-  }
-}
-
 // A grid of as many blocks as fit the GPU, or fewer: each takes every gridDim.x-th tile, and while its
-// warpgroups finish one, the next one's stages already come. In a cluster a block has one tile and a share of
-// its k.
+// warpgroups finish one, the next one's stages already come.
 template <class T>
 __global__ void __launch_bounds__(T::kThreads, T::kBlocks)
     implicit_gemm_kernel(const __grid_constant__ CUtensorMap x, const __grid_constant__ CUtensorMap w,
@@ -348,25 +335,16 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks)
   ring.full = ring.affines + T::kAffines * T::kAffine, ring.empty = ring.full + 8 * T::kStages;
   const int tiles_n = (p.n + T::kTileN - 1) / T::kTileN;
   const int tiles = (p.m + T::kTileM - 1) / T::kTileM * tiles_n;
-  const int rank = T::kCluster ? static_cast<int>(cluster_rank()) : 0;
-  const int ranks = T::kCluster ? static_cast<int>(gridDim.z) : 1;
-  const Span k{p.steps * rank / ranks, p.steps * (rank + 1) / ranks - p.steps * rank / ranks};
   const int warp = static_cast<int>(threadIdx.x) / 32, lane = static_cast<int>(threadIdx.x) % 32;
   const bool loads = warp == T::kGroups * 4;
   const auto pointer = [&](std::uint32_t address) { return shared + (address - shared_address(shared)); };
 
-  if (threadIdx.x == 0) {
-    for (int i = 0; i < T::kStages; ++i) {
-      barrier_init(ring.full + 8 * i, 1);
-      barrier_init(ring.empty + 8 * i, T::kGroups);
-    }
-    fence_barrier_init();
-  }
+  if (threadIdx.x == 0) ring.initialize(T::kGroups);
   if (loads && lane == 0) {
     prefetch_map(x);
     prefetch_map(w);
     if (p.has_residual) prefetch_map(residual);
-    if (!T::kCluster && p.raw == nullptr) prefetch_map(out);
+    if (p.raw == nullptr) prefetch_map(out);
   }
   __syncthreads();
   launch_dependents();
@@ -380,40 +358,16 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks)
   if (loads && lane == 0) {
     Loader<T> loader(x, w, residual, p, ring);
     for (int tile = mine; tile < tiles; tile += every)
-      loader.load(first_m(tile), first_n(tile), k, tile == mine);
+      loader.load(first_m(tile), first_n(tile), {0, p.steps}, tile == mine);
   }
-  if constexpr (T::kCluster) {
-    const int m0 = first_m(mine), n0 = first_n(mine);
-    if (!loads) {
-      Sum sum[T::kSums] = {};
-      multiply_stages<T>(sum, ring, group, k.count, leader, [] {});
-      // All stages are read: in their place, this block's sums.
-      if constexpr (T::kGroups > 1) asm volatile("bar.sync 1, %0;" ::"n"(T::kGroups * 128) : "memory");
-#pragma unroll
-      for (int j = 0; j < T::kTileN / 8; ++j) {
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          *reinterpret_cast<Pack<Sum, 2>*>(pointer(ring.stages) + (group * 64 + row + 8 * half) * T::kSumRow +
-                                           channel_of<typename T::Element>(j, thread) * 4) = {
-              sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]};
-        }
-      }
-    }
-    __syncwarp();
-    cluster_arrive();
-    cluster_wait();
-    wait_for_prerequisites();  // the residual is read by ordinary loads
-    reduce_cluster<T>(p, ring.stages, m0, n0, rank, ranks);
-    cluster_arrive();
-    cluster_wait();  // no block may end while another reads its sums
-  } else if (!loads) {
+  if (!loads) {
     int done = 0;  // tiles
     for (int tile = mine; tile < tiles; tile += every, ++done) {
       const int m0 = first_m(tile), n0 = first_n(tile);
       Sum sum[T::kSums];
       // The stage that held the tile before is free once that is read; by now it is.
       const int held = ring.count - 1;
-      multiply_stages<T>(sum, ring, group, k.count, leader, [&] {
+      multiply_stages<T>(sum, ring, group, p.steps, leader, [&] {
         if (done == 0 || p.raw != nullptr || !leader) return;
         wait_stores_read();
         ring.release(held);

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 
+#include <cuda.h>
+
 #include <resnet/precision.hpp>
 
 namespace resnet::cuda::sm90 {
@@ -22,6 +24,19 @@ struct GemmParams : EpilogueParams {
   int channel_steps = 1;           // stages a tap: input channels / channels of a stage
   int steps = 1;                   // stages in all
   int images = 0;                  // distance between the planes of x, in images
+  int split = 1;                   // blocks that share a tile's k (split_gemm.cuh)
+};
+
+// What split_gemm.cuh's kernel is given: one convolution, or two that do not need each other's results.
+struct SplitProblem {
+  CUtensorMap x, w;
+  GemmParams p;
+};
+struct SplitProblems {
+  SplitProblem problem[2];
+  int first_clusters = 0;  // of gridDim.x, that compute the first
+  int stages = 0;          // of the ring
+  int reciprocal = 0;      // 2^16 / stages, rounded up
 };
 
 // Output pixels × output channels of a block's tile. Not every format has each.
@@ -32,7 +47,7 @@ enum class TileShape {
   m128n128,
   m128n64,
   m64n64,
-  m64n64_cluster,  // k split over the blocks of a cluster
+  m64n64_cluster,  // for few pixels; k may be split over the blocks of a cluster (split_gemm.cuh)
   resident,        // 3 × 3 of 64 channels, with the filter in shared memory (resident_3x3.cuh)
 };
 
@@ -45,12 +60,12 @@ struct GemmKernel {
   TileShape shape{};
   const void* function = nullptr;
   int tile_m = 0, tile_n = 0;
-  int row_bytes = 0;     // of k in a stage
-  int out_row = 0;       // of the result's tile in shared memory
-  int threads = 0;       // a block
-  int shared_bytes = 0;  // a block
-  int blocks = 1;        // that a multiprocessor holds
-  bool cluster = false;
+  int row_bytes = 0;                                  // of k in a stage
+  int out_row = 0;                                    // of the result's tile in shared memory
+  int threads = 0;                                    // a block
+  int shared_bytes = 0;                               // a block
+  int blocks = 1;                                     // that a multiprocessor holds
+  int stages = 0, stage_bytes = 0, least_stages = 0;  // of split_gemm.cuh: as many as a launch needs
 };
 
 // Of k in a stage: 128, or 64 where a tap has no more (conv1, and int8 layers of 64 channels).

@@ -12,21 +12,35 @@
 
 namespace resnet::cuda::sm90 {
 
-// Four bytes at a shared address.
+// Four, eight or sixteen bytes at a shared address that is a multiple of as many.
 template <class T>
 __device__ __forceinline__ void load_shared(std::uint32_t address, T& value) {
-  static_assert(sizeof(T) == 4);
-  std::uint32_t bits;
-  asm volatile("ld.shared.b32 %0, [%1];" : "=r"(bits) : "r"(address));
-  std::memcpy(&value, &bits, 4);
+  std::uint32_t bits[sizeof(T) / 4];
+  if constexpr (sizeof(T) == 4) {
+    asm volatile("ld.shared.b32 %0, [%1];" : "=r"(bits[0]) : "r"(address));
+  } else {
+    static_assert(sizeof(T) == 16);
+    asm volatile("ld.shared.v4.b32 {%0, %1, %2, %3}, [%4];"
+                 : "=r"(bits[0]), "=r"(bits[1]), "=r"(bits[2]), "=r"(bits[3])
+                 : "r"(address));
+  }
+  std::memcpy(&value, bits, sizeof value);
 }
 
 template <class T>
 __device__ __forceinline__ void store_shared(std::uint32_t address, const T& value) {
-  static_assert(sizeof(T) == 4);
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, 4);
-  asm volatile("st.shared.b32 [%0], %1;" ::"r"(address), "r"(bits) : "memory");
+  std::uint32_t bits[sizeof(T) / 4];
+  std::memcpy(bits, &value, sizeof value);
+  if constexpr (sizeof(T) == 4) {
+    asm volatile("st.shared.b32 [%0], %1;" ::"r"(address), "r"(bits[0]) : "memory");
+  } else if constexpr (sizeof(T) == 8) {
+    asm volatile("st.shared.v2.b32 [%0], {%1, %2};" ::"r"(address), "r"(bits[0]), "r"(bits[1]) : "memory");
+  } else {
+    static_assert(sizeof(T) == 16);
+    asm volatile("st.shared.v4.b32 [%0], {%1, %2, %3, %4};" ::"r"(address), "r"(bits[0]), "r"(bits[1]),
+                 "r"(bits[2]), "r"(bits[3])
+                 : "memory");
+  }
 }
 
 // ---- barriers ------------------------------------------------------------------------------------------
@@ -100,6 +114,13 @@ __device__ __forceinline__ void load_patch(std::uint32_t to, const CUtensorMap& 
       : "memory");
 }
 
+// The tile into the L2 cache only.
+__device__ __forceinline__ void prefetch_tile(const CUtensorMap& map, int x, int y, int z) {
+  asm volatile("cp.async.bulk.prefetch.tensor.3d.L2.global [%0, {%1, %2, %3}];" ::"l"(&map), "r"(x), "r"(y),
+               "r"(z)
+               : "memory");
+}
+
 // `bytes` in one piece; addresses and size are multiples of 16.
 __device__ __forceinline__ void load_bytes(std::uint32_t to, const void* from, std::uint32_t bytes,
                                            std::uint32_t barrier) {
@@ -131,12 +152,6 @@ __device__ __forceinline__ void fence_async_proxy() {
 
 // ---- clusters ------------------------------------------------------------------------------------------
 
-__device__ __forceinline__ std::uint32_t cluster_rank() {
-  std::uint32_t rank;
-  asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-  return rank;
-}
-
 __device__ __forceinline__ void cluster_arrive() {
   asm volatile("barrier.cluster.arrive.release.aligned;" ::: "memory");
 }
@@ -151,12 +166,15 @@ __device__ __forceinline__ std::uint32_t in_block(std::uint32_t address, std::ui
   return mapped;
 }
 
-__device__ __forceinline__ float4 load_cluster(std::uint32_t address) {
-  float4 v;
-  asm volatile("ld.shared::cluster.v4.f32 {%0, %1, %2, %3}, [%4];"
-               : "=f"(v.x), "=f"(v.y), "=f"(v.z), "=f"(v.w)
+// Sixteen bytes of another block's.
+template <class T>
+__device__ __forceinline__ void load_cluster(std::uint32_t address, T& value) {
+  static_assert(sizeof(T) == 16);
+  std::uint32_t bits[4];
+  asm volatile("ld.shared::cluster.v4.b32 {%0, %1, %2, %3}, [%4];"
+               : "=r"(bits[0]), "=r"(bits[1]), "=r"(bits[2]), "=r"(bits[3])
                : "r"(address));
-  return v;
+  std::memcpy(&value, bits, sizeof value);
 }
 
 // ---- wgmma ---------------------------------------------------------------------------------------------
