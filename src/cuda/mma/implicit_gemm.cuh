@@ -3,10 +3,10 @@
 //
 //   D[m][oc] = sum over (kh, kw, c) of x[pixel m moved by (kh, kw)][c] · w[oc][kh][kw][c]
 //
-// Activations are NHWC. A block owns kTileM pixels × kTileN output channels, a warp kWarpM × 32 of them. k
-// goes by in pieces of 64 bytes, each within a filter tap: every thread copies its pixels' 16 bytes straight
-// to shared memory (cp.async), zeros where the padding is, into a ring of kStages; a barrier a piece says
-// that one has arrived and another is free. In shared memory a row is its 64 bytes, whose 16-byte groups
+// Activations are NHWC. A block owns kTileM pixels × kTileN output channels, a warp kWarpM × kWarpN of them.
+// k goes by in pieces of 64 bytes, each within a filter tap: every thread copies its pixels' 16 bytes
+// straight to shared memory (cp.async), zeros where the padding is, into a ring of kStages; a barrier a piece
+// says that one has arrived and another is free. In shared memory a row is its 64 bytes, whose 16-byte groups
 // change places so that the eight rows of an ldmatrix lie in different banks:
 //
 //   A, row r: group g at g ^ (r / 2 % 4)     B, row r: group g at g ^ (r / kRun % 4)
@@ -33,13 +33,14 @@ namespace resnet::cuda::mma {
 
 // ---- shape of a tile -----------------------------------------------------------------------------------
 
-template <class Format_, int kTileM_, int kTileN_, int kWarpM_, int kStages_, int kBlocks_, bool kChunks_>
+template <class Format_, int kTileM_, int kTileN_, int kWarpM_, int kWarpN_, int kStages_, int kBlocks_,
+          bool kChunks_>
 struct Tile {
   using Format = Format_;
   using Element = typename Format::Element;
   using Sum = typename Format::Sum;
   static constexpr int kTileM = kTileM_, kTileN = kTileN_;
-  static constexpr int kWarpM = kWarpM_, kWarpN = 32;
+  static constexpr int kWarpM = kWarpM_, kWarpN = kWarpN_;
   static constexpr int kStages = kStages_;
   static constexpr int kBlocks = kBlocks_;  // on a multiprocessor
   static constexpr bool kChunks = kChunks_;
