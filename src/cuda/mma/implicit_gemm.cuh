@@ -205,21 +205,19 @@ template <class T>
 __device__ __forceinline__ void write_tile(const gathered::ConvolutionParams& p, const Sums<T>& sum, int m0,
                                            int n0, int warp, int lane) {
   constexpr int kPairs = T::kRun / 2, kRuns = T::kColumns / kPairs;
+  const int first_m = m0 + warp / T::kWarpsN * T::kWarpM + lane / 4;
+  const int first_channel = n0 + warp % T::kWarpsN * T::kWarpN + lane % 4 * T::kRun;
+  constexpr int kPixels = 2 * T::kRows, kAtOnce = kPixels < 32 / T::kRun ? kPixels : 32 / T::kRun;
 #pragma unroll
   for (int run = 0; run < kRuns; ++run) {
-    const int channel = n0 + warp % T::kWarpsN * T::kWarpN + run * 4 * T::kRun + lane % 4 * T::kRun;
-    const Affine<T::kRun> affine = load_affine<T::kRun>(p, channel);
 #pragma unroll
-    for (int i = 0; i < T::kRows; ++i) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        typename T::Sum values[T::kRun];
-#pragma unroll
-        for (int e = 0; e < T::kRun; ++e)
-          values[e] = sum[(i * T::kColumns + run * kPairs + e / 2) * 4 + half * 2 + e % 2];
-        const int m = m0 + warp / T::kWarpsN * T::kWarpM + i * 16 + half * 8 + lane / 4;
-        gathered::write_run<typename T::Format, T::kRun>(p, affine, m, channel, values);
-      }
+    for (int begin = 0; begin < kPixels; begin += kAtOnce) {
+      gathered::write_runs<typename T::Format, T::kRun, kAtOnce>(
+          p, first_channel + run * 4 * T::kRun, [&](int i) { return first_m + 8 * (begin + i); },
+          [&](int i, int e) {
+            const int half = (begin + i) % 2, product = (begin + i) / 2 * T::kColumns + run * kPairs + e / 2;
+            return sum[product * 4 + half * 2 + e % 2];
+          });
     }
   }
 }
