@@ -13,6 +13,7 @@ are seeded (int8: the taggers of models/, at 224 x 224); what the kernels comput
 """
 import argparse
 import datetime
+import itertools
 import json
 import pathlib
 import subprocess
@@ -63,24 +64,29 @@ def taggers(arguments, folder):
 
 
 def measure(arguments):
-    results, seen = [], None
+    report = {"date": f"{datetime.date.today()}", "machine": None, "commit": None, "results": [],
+              "command": reporting.command_line("tools/bench_families.py", ("--json", "--markdown", "--program"))}
     with tempfile.TemporaryDirectory() as folder:
         work = taggers(arguments, folder)
-        for model in MODELS:
-            for precision in arguments.precisions:
-                for batch in arguments.batches:
-                    for family in arguments.isa:
-                        found = bench(arguments, work, model, precision, batch, family)
-                        if found is None:
-                            continue
-                        seen = found
-                        results.append({"model": model, "precision": precision, "batch": batch, "isa": found["isa"],
-                                        "ms": found["ms_median"], "roof_ms": found.get("roof_ms")})
-                        print(json.dumps(results[-1]), file=sys.stderr, flush=True)
-    if seen is None:
+        for model, precision, batch, family in itertools.product(MODELS, arguments.precisions, arguments.batches,
+                                                                 arguments.isa):
+            found = bench(arguments, work, model, precision, batch, family)
+            if found is None:
+                continue
+            report.update(machine=found["machine"], commit=found["commit"])
+            report["results"].append({"model": model, "precision": precision, "batch": batch, "isa": found["isa"],
+                                      "ms": found["ms_median"], "roof_ms": found.get("roof_ms")})
+            print(json.dumps(report["results"][-1]), file=sys.stderr, flush=True)
+            save(arguments, report)
+    if not report["results"]:
         sys.exit("bench_families: no family runs here: `resnet doctor` says what does")
-    return {"machine": seen["machine"], "commit": seen["commit"], "date": f"{datetime.date.today()}",
-            "command": reporting.command_line("tools/bench_families.py", ("--json", "--markdown", "--program")), "results": results}
+    return report
+
+
+def save(arguments, report):
+    """After every row, so that a run that is cut off leaves what it found."""
+    if arguments.json:
+        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def cell(row):
@@ -124,8 +130,6 @@ def main():
     parser.add_argument("--markdown", type=pathlib.Path, help="replace the part between the marks of this page")
     arguments = parser.parse_args()
     report = json.loads(arguments.source.read_text()) if arguments.source else measure(arguments)
-    if arguments.json:
-        arguments.json.write_text(json.dumps(report, indent=1) + "\n")
     text = tables(report)
     print(text, end="")
     if arguments.markdown:

@@ -111,4 +111,10 @@ void copy_bytes_and_wait(void* to, const void* from, std::size_t bytes) {
   RESNET_CUDA_CHECK(cudaStreamSynchronize(nullptr));
 }
 
+void clear_bytes_and_wait(void* memory, std::size_t bytes) {
+  if (bytes == 0) return;
+  RESNET_CUDA_CHECK(cudaMemsetAsync(memory, 0, bytes, nullptr));
+  RESNET_CUDA_CHECK(cudaStreamSynchronize(nullptr));
+}
+
 }  // namespace resnet::cuda

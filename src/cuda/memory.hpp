@@ -59,6 +59,9 @@ void copy_bytes(void* to, const void* from, std::size_t bytes, cudaStream_t stre
 // A copy that is done when the call returns, for every stream.
 void copy_bytes_and_wait(void* to, const void* from, std::size_t bytes);
 
+// Zeros, there for every stream when the call returns.
+void clear_bytes_and_wait(void* memory, std::size_t bytes);
+
 // A device buffer with these values, there when the call returns.
 template <class T>
 DeviceBuffer<T> upload(std::span<const T> values) {

@@ -1,6 +1,5 @@
 #include "cuda/plan.hpp"
 
-#include "cuda/check.hpp"
 #include "cuda/convolution.hpp"
 #include "cuda/sm90/stem_pool.hpp"
 
@@ -34,7 +33,7 @@ class Builder {
       plan.memory[i] = DeviceBuffer<std::byte>(bytes_[i]);
       slots_[i] = plan.memory[i].data();
     }
-    if (bytes_[scratch] > 0) RESNET_CUDA_CHECK(cudaMemset(slots_[scratch], 0, bytes_[scratch]));
+    clear_bytes_and_wait(slots_[scratch], bytes_[scratch]);
     measuring_ = false;
     slot_ = a;
     add_all();

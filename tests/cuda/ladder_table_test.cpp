@@ -44,7 +44,8 @@ TEST(LadderTable, APartThatARungDoesNotHaveStaysEmpty) {
 
 TEST(LadderTable, WritesBetweenTheMarksAndNowhereElse) {
   const test::TemporaryDirectory directory;
-  const auto path = directory.write("page.md", "before\n<!-- ladder -->\nold\n<!-- end of ladder -->\nafter\n");
+  const auto path =
+      directory.write("page.md", "before\n<!-- ladder -->\nold\n<!-- end of ladder -->\nafter\n");
   ladder::write_between_marks(path, "new\n");
   std::ifstream file(path);
   EXPECT_EQ(std::string(std::istreambuf_iterator<char>(file), {}),

@@ -18,11 +18,14 @@ std::int64_t tiles_of(const Kernel& kernel, int channels, std::int64_t pixels) {
   return (pixels + kernel.tile_m - 1) / kernel.tile_m * ((channels + kernel.tile_n - 1) / kernel.tile_n);
 }
 
-// How many chunks pay: one is a block's work of two or three microseconds, about what the last block takes to
-// add up the sums of eight.
+// Into how many chunks k is best cut for one picture. Measured on an H200, 2026-11-22, every convolution of
+// ResNet-18 and -50 at 224 × 224 with 1, 2, 4, 8 and 16 chunks, 20 kernels in a graph: to leave sums in
+// memory and to add them up takes three to five microseconds, so only long sums are worth it.
 int chunks_of(const ConvolutionKind& kind, int k_bytes) {
-  const bool slow = kind.family == Family::simt || kind.precision == Precision::fp32;
-  return std::clamp(k_bytes / (slow ? 256 : 512), 1, kind.family == Family::simt ? 16 : 8);
+  if (kind.family == Family::simt) return k_bytes < 512 ? 1 : 8;
+  const bool three_products = kind.precision == Precision::fp32;
+  if (k_bytes < (three_products ? 768 : 1536)) return 1;
+  return k_bytes < (three_products ? 3072 : 4096) ? 4 : 8;
 }
 
 int multiprocessors() {

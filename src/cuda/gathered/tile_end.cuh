@@ -31,6 +31,7 @@ __device__ __forceinline__ bool add_up_chunks(const ConvolutionParams& p, Sum (&
   __threadfence();
 #pragma unroll
   for (int i = 0; i < kSums; ++i) sum[i] = 0;
+#pragma unroll 2  // the loads of the next chunk are on their way while one is added
   for (int chunk = 0; chunk < static_cast<int>(gridDim.y); ++chunk) {
     const Sum* from = words(chunk);
 #pragma unroll
@@ -39,32 +40,53 @@ __device__ __forceinline__ bool add_up_chunks(const ConvolutionParams& p, Sum (&
   return true;
 }
 
-// kRun neighbouring channels of output pixel m. `affine` is that of these channels.
-template <class Format, int kRun>
-__device__ __forceinline__ void write_run(const ConvolutionParams& p, const Affine<kRun>& affine, int m,
-                                          int channel, const typename Format::Sum (&sum)[kRun]) {
-  using Run = Pack<typename Format::Element, kRun>;
-  if (m >= p.m || channel >= p.n) return;
-  const std::size_t at = static_cast<std::size_t>(m) * p.n + channel,
-                    plane = static_cast<std::size_t>(p.m) * p.n;
+// kRun neighbouring channels of kPixels output pixels, pixel(i) and sums(i) each; All of
+// the residual is on its way before the first result is written: the compiler may not move a load before a
+// store.
+template <class Format, int kRun, int kPixels, class Pixel, class Sums>
+__device__ __forceinline__ void write_runs(const ConvolutionParams& p, int channel, const Pixel& pixel,
+                                           const Sums& sums) {
+  using Element = typename Format::Element;
+  using Run = Pack<Element, kRun>;
+  if (channel >= p.n) return;
+  const std::size_t plane = static_cast<std::size_t>(p.m) * p.n;
+  const auto place = [&](int i) { return static_cast<std::size_t>(pixel(i)) * p.n + channel; };
   if (p.raw != nullptr) {
 #pragma unroll
-    for (int e = 0; e < kRun; ++e) {
-      if (channel + e < p.n) p.raw[at + e] = finish_raw(sum[e], p, channel + e);
+    for (int i = 0; i < kPixels; ++i) {
+      if (pixel(i) >= p.m) continue;
+#pragma unroll
+      for (int e = 0; e < kRun; ++e) {
+        if (channel + e < p.n) p.raw[place(i) + e] = finish_raw(sums(i, e), p, channel + e);
+      }
     }
     return;
   }
-  Run run[Format::kPlanes];
+  const Affine<kRun> affine = load_affine<kRun>(p, channel);
+  Run runs[kPixels][Format::kPlanes] = {};
   if (p.has_residual) {
 #pragma unroll
-    for (int k = 0; k < Format::kPlanes; ++k)
-      run[k] = *reinterpret_cast<const Run*>(static_cast<const typename Format::Element*>(p.residual) +
-                                             k * plane + at);
-  }
-  finish<Format, kRun>(sum, p, affine, run);
+    for (int i = 0; i < kPixels; ++i) {
 #pragma unroll
-  for (int k = 0; k < Format::kPlanes; ++k)
-    *reinterpret_cast<Run*>(static_cast<typename Format::Element*>(p.out) + k * plane + at) = run[k];
+      for (int k = 0; k < Format::kPlanes; ++k) {
+        if (pixel(i) < p.m)
+          runs[i][k] =
+              *reinterpret_cast<const Run*>(static_cast<const Element*>(p.residual) + k * plane + place(i));
+      }
+    }
+  }
+#pragma unroll
+  for (int i = 0; i < kPixels; ++i) {
+    typename Format::Sum values[kRun];
+#pragma unroll
+    for (int e = 0; e < kRun; ++e) values[e] = sums(i, e);
+    finish<Format, kRun>(values, p, affine, runs[i]);
+#pragma unroll
+    for (int k = 0; k < Format::kPlanes; ++k) {
+      if (pixel(i) < p.m)
+        *reinterpret_cast<Run*>(static_cast<Element*>(p.out) + k * plane + place(i)) = runs[i][k];
+    }
+  }
 }
 
 }  // namespace resnet::cuda::gathered

@@ -4,9 +4,9 @@
 namespace resnet::cuda::mma {
 
 gathered::Kernels bf16_kernels() {
-  static const std::array kernels{row_of<Tile<BFloat, 128, 128, 64, 4, 2, false>>(),
-                                  row_of<Tile<BFloat, 128, 64, 64, 4, 3, false>>(),
-                                  row_of<Tile<BFloat, 64, 64, 32, 4, 4, true>>()};
+  static const std::array kernels{row_of<Tile<BFloat, 128, 128, 64, 32, 3, 2, false>>(),
+                                  row_of<Tile<BFloat, 128, 64, 64, 32, 3, 4, false>>(),
+                                  row_of<Tile<BFloat, 64, 64, 32, 32, 4, 4, true>>()};
   return kernels;
 }
 

@@ -3,10 +3,10 @@
 //
 //   D[m][oc] = sum over (kh, kw, c) of x[pixel m moved by (kh, kw)][c] · w[oc][kh][kw][c]
 //
-// Activations are NHWC. A block owns kTileM pixels × kTileN output channels, a warp kWarpM × 32 of them. k
-// goes by in pieces of 64 bytes, each within a filter tap: every thread copies its pixels' 16 bytes straight
-// to shared memory (cp.async), zeros where the padding is, into a ring of kStages; a barrier a piece says
-// that one has arrived and another is free. In shared memory a row is its 64 bytes, whose 16-byte groups
+// Activations are NHWC. A block owns kTileM pixels × kTileN output channels, a warp kWarpM × kWarpN of them.
+// k goes by in pieces of 64 bytes, each within a filter tap: every thread copies its pixels' 16 bytes
+// straight to shared memory (cp.async), zeros where the padding is, into a ring of kStages; a barrier a piece
+// says that one has arrived and another is free. In shared memory a row is its 64 bytes, whose 16-byte groups
 // change places so that the eight rows of an ldmatrix lie in different banks:
 //
 //   A, row r: group g at g ^ (r / 2 % 4)     B, row r: group g at g ^ (r / kRun % 4)
@@ -33,13 +33,14 @@ namespace resnet::cuda::mma {
 
 // ---- shape of a tile -----------------------------------------------------------------------------------
 
-template <class Format_, int kTileM_, int kTileN_, int kWarpM_, int kStages_, int kBlocks_, bool kChunks_>
+template <class Format_, int kTileM_, int kTileN_, int kWarpM_, int kWarpN_, int kStages_, int kBlocks_,
+          bool kChunks_>
 struct Tile {
   using Format = Format_;
   using Element = typename Format::Element;
   using Sum = typename Format::Sum;
   static constexpr int kTileM = kTileM_, kTileN = kTileN_;
-  static constexpr int kWarpM = kWarpM_, kWarpN = 32;
+  static constexpr int kWarpM = kWarpM_, kWarpN = kWarpN_;
   static constexpr int kStages = kStages_;
   static constexpr int kBlocks = kBlocks_;  // on a multiprocessor
   static constexpr bool kChunks = kChunks_;
@@ -204,21 +205,19 @@ template <class T>
 __device__ __forceinline__ void write_tile(const gathered::ConvolutionParams& p, const Sums<T>& sum, int m0,
                                            int n0, int warp, int lane) {
   constexpr int kPairs = T::kRun / 2, kRuns = T::kColumns / kPairs;
+  const int first_m = m0 + warp / T::kWarpsN * T::kWarpM + lane / 4;
+  const int first_channel = n0 + warp % T::kWarpsN * T::kWarpN + lane % 4 * T::kRun;
+  constexpr int kPixels = 2 * T::kRows, kAtOnce = kPixels < 32 / T::kRun ? kPixels : 32 / T::kRun;
 #pragma unroll
   for (int run = 0; run < kRuns; ++run) {
-    const int channel = n0 + warp % T::kWarpsN * T::kWarpN + run * 4 * T::kRun + lane % 4 * T::kRun;
-    const Affine<T::kRun> affine = load_affine<T::kRun>(p, channel);
 #pragma unroll
-    for (int i = 0; i < T::kRows; ++i) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        typename T::Sum values[T::kRun];
-#pragma unroll
-        for (int e = 0; e < T::kRun; ++e)
-          values[e] = sum[(i * T::kColumns + run * kPairs + e / 2) * 4 + half * 2 + e % 2];
-        const int m = m0 + warp / T::kWarpsN * T::kWarpM + i * 16 + half * 8 + lane / 4;
-        gathered::write_run<typename T::Format, T::kRun>(p, affine, m, channel, values);
-      }
+    for (int begin = 0; begin < kPixels; begin += kAtOnce) {
+      gathered::write_runs<typename T::Format, T::kRun, kAtOnce>(
+          p, first_channel + run * 4 * T::kRun, [&](int i) { return first_m + 8 * (begin + i); },
+          [&](int i, int e) {
+            const int half = (begin + i) % 2, product = (begin + i) / 2 * T::kColumns + run * kPairs + e / 2;
+            return sum[product * 4 + half * 2 + e % 2];
+          });
     }
   }
 }

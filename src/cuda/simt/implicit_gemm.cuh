@@ -221,16 +221,10 @@ __global__ void __launch_bounds__(T::kThreads)
   }
 #pragma unroll
   for (int run = 0; run < T::kChannels / T::kRun; ++run) {
-    const int channel = n0 + column * T::kRun + run * T::kColumns * T::kRun;
-    const Affine<T::kRun> affine = load_affine<T::kRun>(p, channel);
-#pragma unroll
-    for (int i = 0; i < T::kPixels; ++i) {
-      typename T::Sum values[T::kRun];
-#pragma unroll
-      for (int e = 0; e < T::kRun; ++e)
-        values[e] = (T::kChunks ? total : sum)[i * T::kChannels + run * T::kRun + e];
-      gathered::write_run<typename T::Format, T::kRun>(p, affine, m0 + row * T::kPixels + i, channel, values);
-    }
+    gathered::write_runs<typename T::Format, T::kRun, T::kPixels>(
+        p, n0 + column * T::kRun + run * T::kColumns * T::kRun,
+        [&](int i) { return m0 + row * T::kPixels + i; },
+        [&](int i, int e) { return (T::kChunks ? total : sum)[i * T::kChannels + run * T::kRun + e]; });
   }
 }
 
