@@ -290,8 +290,8 @@ ConvolutionPointer ConvolutionPair::make(const ConvolutionKind& kind, const Laye
   };
   Choice first = choice_of(path, path_out), second = choice_of(shortcut, shortcut_out);
   if (first.split != second.split && first.split > 1 && second.split > 1) return nullptr;
-  const std::int64_t of_both = tiles(path_out.pixels(), path_out.c, 64, 64) +
-                               tiles(shortcut_out.pixels(), shortcut_out.c, 64, 64);
+  const std::int64_t of_both =
+      tiles(path_out.pixels(), path_out.c, 64, 64) + tiles(shortcut_out.pixels(), shortcut_out.c, 64, 64);
   if (of_both > 3 * kMultiprocessors) return nullptr;
   // With the same split, another tile changes no bit.
   first.shape = second.shape = TileShape::m64n64_cluster;

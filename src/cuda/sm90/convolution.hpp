@@ -23,8 +23,8 @@ class Convolution final : public cuda::Convolution {
   void run(cudaStream_t stream, float* raw = nullptr) const override;
   std::string kernel_name() const override;
 
-  // This one and another in one launch: both m64n64_cluster, of the same split or of none, and of rows of k of
-  // one length. Neither may need the other's result.
+  // This one and another in one launch: both m64n64_cluster, of the same split or of none, and of rows of k
+  // of one length. Neither may need the other's result.
   void run_with(const Convolution& other, cudaStream_t stream) const;
 
  private:

@@ -11,9 +11,8 @@
 //                         L2 cache; the ring is as deep as the share of k (a launch takes as much shared
 //                         memory as that needs), so the pixels' loads follow without waiting for products
 //   x, then the products  constants and residuals come into registers meanwhile
-//   the other blocks      one barrier of the cluster, and loads from their shared memory that do not depend
-//   on
-//                         each other
+//   the other blocks      one barrier of the cluster, and loads from their shared memory that do not
+//                         depend on each other
 //
 // One kernel serves every layer of a network, and also two that read the same input in one launch: code that
 // has run is in the instruction caches, and fetching new code takes longer than many a layer.
@@ -44,9 +43,10 @@ struct Share {
   using Sum = typename T::Format::Sum;
   static constexpr int kMost = 8;  // rows a thread, where the tile is one block's
 
-  int row, last,
-      m0;       // the thread's first row of the tile, the first that is not the block's, the tile's first
-  int channel;  // the first of four
+  int row;             // of the tile: the thread's first
+  int last;            // the first that is not the block's
+  int m0;              // the pixel of the tile's first row
+  int channel;         // the first of four
   std::uint32_t sums;  // where those of the thread's first row lie
   Affine<4> affine;
   Pack<Element, 4> pack[kMost][T::kPlanes];  // residuals, and then results

@@ -39,9 +39,9 @@ constexpr std::array kDepths{18, 34, 50};
 constexpr std::array kPrecisions{Precision::fp32, Precision::fp16, Precision::int8};
 constexpr std::array kBatches{1, 2, 4, 8, 16, 32, 64, 128, 256};
 static_assert(kBatches.size() <= TunedLayer::kMostTiles);
-constexpr std::array kTiles{TileShape::resident, TileShape::m256n128, TileShape::m192n128, TileShape::m256n64,
-                            TileShape::m128n128, TileShape::m128n64,  TileShape::m64n64,
-                            TileShape::m64n64_cluster};
+constexpr std::array kTiles{TileShape::resident, TileShape::m256n128,      TileShape::m192n128,
+                            TileShape::m256n64,  TileShape::m128n128,      TileShape::m128n64,
+                            TileShape::m64n64,   TileShape::m64n64_cluster};
 constexpr std::array kSplits{2, 3, 4, 6, 8};
 constexpr double kClose = 1.01;  // not worth another row
 constexpr int kLaunches = 24;    // of a graph
