@@ -380,7 +380,7 @@ std::vector<Subject> subjects() {
           TileShape::m128n64, TileShape::m64n64, TileShape::resident}) {
       if (has(precision, shape)) all.push_back({cuda::Family::sm90, precision, static_cast<int>(shape), 1});
     }
-    for (const int split : {1, 2, 4, 8})
+    for (const int split : {1, 2, 4, 8, 16})
       all.push_back({cuda::Family::sm90, precision, static_cast<int>(TileShape::m64n64_cluster), split});
     for (const cuda::Family family : {cuda::Family::mma, cuda::Family::simt}) {
       const auto kernels = cuda::gathered::kernels_of(family, precision);
