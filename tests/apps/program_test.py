@@ -255,8 +255,8 @@ class HostilePhotos(ProgramTest):
 
 
 class Bench(ProgramTest):
-    KEYS = ["model", "device", "backend", "isa", "precision", "plan", "batch", "threads", "ms_median", "ms_min",
-            "ms_p99", "clock", "call_ms_median", "images_per_s", "gflops", "layers", "machine", "commit"]
+    KEYS = ["model", "device", "backend", "isa", "precision", "plan", "batch", "calls", "input_type",
+            "threads", "ms_median", "ms_min", "ms_p99", "clock", "call_ms_median", "images_per_s", "gflops", "layers", "machine", "commit"]
 
     def test_json_has_the_keys_of_the_contract(self):
         result = self.check(resnet("bench", "--model", MODEL, "--json", "--layers", "--seconds", "0", "--batch", "3",

@@ -374,6 +374,7 @@ TEST_P(CudaConvolution, PairsHaveTheBitsOfTwoLaunches) {
   const Precision precision = subject.precision;
   const bool int8 = precision == Precision::int8;
   for (const int shortcut_split : {1, subject.split}) {
+    if (shortcut_split > 8) continue;  // more blocks than stages of its k
     for (const int n : {1, 3, 40}) {
       const ConvCase c{n, 1024, 13, 11, 192, 3, 2, false}, s{n, 1024, 13, 11, 320, 1, 2, false};
       const cuda::sm90::Choice first{TileShape::m64n64_cluster, subject.split},
@@ -414,7 +415,7 @@ std::vector<Subject> subjects() {
           TileShape::m128n64, TileShape::m64n64, TileShape::resident}) {
       if (has(precision, shape)) all.push_back({cuda::Family::sm90, precision, static_cast<int>(shape), 1});
     }
-    for (const int split : {1, 2, 3, 8})
+    for (const int split : {1, 2, 3, 8, 16})
       all.push_back({cuda::Family::sm90, precision, static_cast<int>(TileShape::m64n64_cluster), split});
     for (const cuda::Family family : {cuda::Family::mma, cuda::Family::simt}) {
       const auto kernels = cuda::gathered::kernels_of(family, precision);

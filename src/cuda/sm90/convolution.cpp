@@ -267,6 +267,10 @@ void Convolution::launch(unsigned grid, int cluster, int shared_bytes, void** ar
   // which is cheap, and a plan is launched once, into its graph.
   RESNET_CUDA_CHECK(cudaFuncSetAttribute(kernel_->function, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                          kernel_->shared_bytes));
+  // Every Hopper GPU takes clusters of eight; an H100 and H200 take sixteen, if asked so.
+  if (cluster > 8)
+    RESNET_CUDA_CHECK(
+        cudaFuncSetAttribute(kernel_->function, cudaFuncAttributeNonPortableClusterSizeAllowed, 1));
   std::array<cudaLaunchAttribute, 2> attributes{};
   attributes[0].id = cudaLaunchAttributeProgrammaticStreamSerialization;
   attributes[0].val.programmaticStreamSerializationAllowed = 1;

@@ -42,10 +42,11 @@ static_assert(kBatches.size() <= TunedLayer::kMostTiles);
 constexpr std::array kTiles{TileShape::resident, TileShape::m256n128,      TileShape::m192n128,
                             TileShape::m256n64,  TileShape::m128n128,      TileShape::m128n64,
                             TileShape::m64n64,   TileShape::m64n64_cluster};
-constexpr std::array kSplits{2, 3, 4, 6, 8};
+constexpr std::array kSplits{2, 3, 4, 6, 8, 16};
 constexpr double kClose = 1.01;  // not worth another row
-constexpr int kLaunches = 24;    // of a graph
-constexpr int kRounds = 7;       // that count; one more warms up
+constexpr double kCloseSplit = 1.02;
+constexpr int kLaunches = 24;  // of a graph
+constexpr int kRounds = 7;     // that count; one more warms up
 
 // A convolution that several networks and places may share.
 struct Work {
@@ -247,6 +248,17 @@ Choice best(std::span<const Time> times, bool whole, const Choice* before) {
   return before != nullptr && ms_of(times, *before) <= fastest->ms * kClose ? *before : fastest->choice;
 }
 
+// Where splits are close, the one over most multiprocessors: whole networks were faster with it.
+int best_split(std::span<const Time> times) {
+  const Choice fastest = best(times, false, nullptr);
+  int split = fastest.split;
+  for (const Time& t : times) {
+    const bool close = split > 1 && t.choice.split > split && t.ms <= ms_of(times, fastest) * kCloseSplit;
+    if (close) split = t.choice.split;
+  }
+  return split;
+}
+
 std::string row_text(const TunedLayer& l) {
   std::vector<std::string> tiles;
   for (const TileFrom& t : l.tiles) {
@@ -277,7 +289,7 @@ class Tuner {
     for (std::size_t b = 0; b < kBatches.size(); ++b)
       times[b] = bench_.measure(work, kBatches[b], candidates(spec, plan_of(kBatches[b])));
     TunedLayer row{precision_, spec.kernel, spec.stride, spec.in_channels, spec.out_channels, 1, {}};
-    row.split = best(times.front(), false, nullptr).split;
+    row.split = best_split(times.front());
     set_tiles(work, times, row);
     result_.rows += row_text(row);
     add_up(work, row, times);
