@@ -46,6 +46,7 @@ int run(const Arguments& arguments) {
     report.add(climb);
     failed = failed || climb.failed();
   }
+  report.add(time_boundaries(gpu, arguments.runs));
   const std::string text = caption(arguments) + '\n' + report.markdown();
   cli::print("{}", text);
   if (!arguments.markdown.empty() && !failed) write_between_marks(arguments.markdown, text);

@@ -90,8 +90,12 @@ void Report::add_calls(const Climb& climb, const Cell& fused, std::size_t b) {
 std::string Report::markdown() const {
   std::string text = markdown_gains(kernels_) + '\n';
   for (const Table& kinds : kinds_) text += markdown_parts(kinds) + '\n';
-  return text + markdown_gains(batches_) + '\n' + markdown_gains(calls_) +
-         fmt::format("\nDevice memory: {}.\n", fmt::join(memory_, "; "));
+  text += markdown_gains(batches_) + '\n' + markdown_gains(calls_) +
+          fmt::format("\nDevice memory: {}.\n", fmt::join(memory_, "; ")) +
+          "\nMicroseconds from one layer to the next, where layers only hand a number on:\n\n| way | µs "
+          "|\n|---|---|\n";
+  for (const Boundary& b : boundaries_) text += fmt::format("| {} | {:.2f} |\n", b.way, b.us);
+  return text;
 }
 
 }  // namespace resnet::ladder

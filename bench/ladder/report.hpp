@@ -1,9 +1,11 @@
 // All that the ladder says, gathered model by model.
 #pragma once
 
+#include "ladder/boundary.hpp"
 #include "ladder/climb.hpp"
 
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace resnet::ladder {
@@ -15,6 +17,7 @@ class Report {
 
   // Measures every rung of this model.
   void add(Climb& climb);
+  void add(std::vector<Boundary> boundaries) { boundaries_ = std::move(boundaries); }
 
   // The tables.
   std::string markdown() const;
@@ -29,6 +32,7 @@ class Report {
   Table kernels_, batches_, calls_;
   std::vector<Table> kinds_;  // one a model
   std::vector<std::string> memory_;
+  std::vector<Boundary> boundaries_;
 };
 
 }  // namespace resnet::ladder
