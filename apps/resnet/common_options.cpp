@@ -51,7 +51,8 @@ void add_compute_options(CLI::App& command, ComputeArguments& args) {
       "Most memory to take of each GPU, as in 4GiB or 500MB; default: as much as is needed")
       ->check(memory_size());
   add("--backend", args.backend, "B",
-      "cpu (the fast one, default) or reference (plain loops in double precision)");
+      "cpu, cuda, cuda_stepwise (textbook kernels) or reference (plain loops in double precision); default: "
+      "the fastest of the device");
   add("--precision", args.precision, "P",
       "fp32, tf32, bf16, fp16 or int8, where a backend has it (see `resnet doctor`); default: the model's "
       "own")
