@@ -251,10 +251,12 @@ int Convolution::steps_a_block() const {
   return (params_.steps + choice_.split - 1) / choice_.split;
 }
 
-// Of the ring, so that all blocks run at once. Clusters do not find room on every multiprocessor.
+// Of the ring, so that all blocks run at once, or two a multiprocessor where they are too many for that.
+// Clusters do not find room on every multiprocessor.
 int Convolution::stages_that_fit(int blocks) const {
   constexpr int kUsable = kMultiprocessors * 5 / 6, kReserved = 1024;  // bytes that a block takes besides
-  const int each = (blocks + kUsable - 1) / kUsable;                   // on a multiprocessor
+  int each = (blocks + kUsable - 1) / kUsable;                         // on a multiprocessor
+  if (each > 3) each = 2;
   const int besides = kernel_->shared_bytes - kernel_->stages * kernel_->stage_bytes;
   const int fit = ((kSharedLimit + kReserved) / each - kReserved - besides) / kernel_->stage_bytes;
   return std::clamp(fit, kernel_->least_stages, kernel_->stages);
