@@ -40,7 +40,6 @@ struct CudaWorkspace final : Workspace {
     graph = Graph(stream.get(), [&] { launch_all(); });
   }
 
-  // At the first run on pixels.
   void prepare_pixels(const PixelTable& table) {
     Pixels made{.rgb = DeviceBuffer<std::uint8_t>(input.size()),
                 .table = upload(std::span<const float>(table[0].data(), sizeof(table) / sizeof(float))),
@@ -97,11 +96,16 @@ class CudaExecutable final : public Executable {
     own.staging.to_host(output, own.output.data(), own.output.bytes(), own.stream.get());
   }
 
-  void run_pixels(const std::uint8_t* rgb, const PixelTable& table, const Shape& input_shape, float* output,
-                  Workspace& workspace, const Trace* trace) const override {
+  void prepare_pixels(const PixelTable& table, const Shape&, Workspace& workspace) const override {
     const DeviceScope scope(options_.device);
     auto& own = static_cast<CudaWorkspace&>(workspace);
     if (!own.pixels) own.prepare_pixels(table);
+  }
+
+  void run_pixels(const std::uint8_t* rgb, const PixelTable&, const Shape& input_shape, float* output,
+                  Workspace& workspace, const Trace* trace) const override {
+    const DeviceScope scope(options_.device);
+    auto& own = static_cast<CudaWorkspace&>(workspace);
     own.from_pixels = true;
     own.staging.to_device(own.pixels->rgb.data(), rgb, own.pixels->rgb.bytes(), own.stream.get());
     if (trace != nullptr && (trace->on_module || trace->on_layer)) {
