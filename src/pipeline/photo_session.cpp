@@ -29,7 +29,8 @@ bool runs_on_gpus(const Model& model, const SessionOptions& options) {
 PhotoSession::PhotoSession(const Model& model, SessionOptions options, std::size_t photos) : model_(model) {
   const int threads = resolve_thread_count(options.threads);
   if (runs_on_gpus(model, options)) {
-    const auto workers = static_cast<int>(std::clamp<std::size_t>(photos, 1, static_cast<std::size_t>(threads)));
+    const auto workers =
+        static_cast<int>(std::clamp<std::size_t>(photos, 1, static_cast<std::size_t>(threads)));
     share_ = {.workers = workers, .concurrent_runs = 0, .max_batch = 1, .session_threads = 1};
     open_on_gpus(std::move(options), photos);
     return;

@@ -1,5 +1,5 @@
-// Photos through a Session as the commands run them, on every backend that is here: the answers of single pictures. Also
-// part of the tests that need a GPU.
+// Photos through a Session as the commands run them, on every backend that is here: the answers of single
+// pictures. Also part of the tests that need a GPU.
 #include "pipeline/photo_session.hpp"
 
 #include "support/session_run.hpp"

@@ -2,6 +2,7 @@
 
 #include "cuda/devices.hpp"
 #include "cuda/memory.hpp"
+#include "cuda/ranges.hpp"
 #include "cuda/stepwise/kernel_times.hpp"
 #include "cuda/stepwise/ops.hpp"
 #include "cuda/stream.hpp"
@@ -292,6 +293,7 @@ class StepwiseExecutable final : public Executable {
   Result run_modules(Buffers& buffers, const Trace* trace) const {
     Result last{buffers.input_dims, buffers.input.data()};
     for (std::size_t i = 0; i < steps_.size(); ++i) {
+      const Range range(steps_[i].module.name);
       float* out = buffers.activations[i % 2].data();
       const Call call{begin_ + static_cast<int>(i), steps_[i], buffers, buffers.stream.get()};
       last = {call.run(last.values, last.dims, out), out};
