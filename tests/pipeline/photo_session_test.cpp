@@ -35,7 +35,7 @@ Image picture(int number) {
   return image;
 }
 
-PhotoSource numbers(int count) {
+PhotoSource numbered_photos(int count) {
   return [i = 0, count]() mutable -> std::optional<PhotoItem> {
     if (i == count) return std::nullopt;
     PhotoItem item;
@@ -61,7 +61,7 @@ void expect_answers(const Model& model, const SessionOptions& options, int photo
   pipeline.load = [](const std::filesystem::path& path) { return picture(std::stoi(path.string())); };
   int next = 0;
   const PhotoPipelineStats stats = of_photos.run(
-      numbers(photos),
+      numbered_photos(photos),
       [&](PhotoResult&& result) {
         ASSERT_FALSE(result.item.error) << result.item.error->what();
         EXPECT_EQ(result.output, answer_alone(model, session, picture(next))) << "photo " << next;

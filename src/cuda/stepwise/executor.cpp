@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -125,7 +126,9 @@ class StepwiseExecutable final : public Executable {
       const Shape out = architecture_.output_shape_from(module, module, in);
       activation = std::max(activation, out.numel());
       Dims dims = Dims::of(in);
-      for (const Conv& conv : steps_[i].path) {
+      // bn1's convolution is conv1's; of it only the BatchNorm is used.
+      const bool convolves = steps_[i].module.kind != ModuleKind::bn1;
+      for (const Conv& conv : convolves ? std::span<const Conv>(steps_[i].path) : std::span<const Conv>()) {
         columns = std::max(columns, conv.columns(dims));
         dims = conv.output(dims);
         mid = std::max(mid, dims.count());
