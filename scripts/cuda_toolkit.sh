@@ -18,6 +18,7 @@ packages=(
   "nvidia-cuda-crt==$version.*"     # headers that nvcc includes by itself
   "nvidia-cuda-runtime==$version.*" # cuda_runtime.h, libcudart_static.a
   "nvidia-cuda-cccl==$version.*"    # headers that the runtime's include
+  "nvidia-nvtx==$version.*"         # headers: names for profilers
 )
 folder=$root/build/cuda-toolkit
 home=$folder/packages/nvidia/cu${version%%.*}

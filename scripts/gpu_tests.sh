@@ -10,6 +10,8 @@
 #   bench       resnet bench at batches 1, 8, 64 and 256
 #   families    tools/bench_families.py: the families of kernels beside one another, into docs/benchmarks/gpu.md
 #   ladder      every rung of docs/kernels.md, checked and timed, into its tables
+#   calls       tools/bench_calls.py: whole calls, copies included, by input and calls at once
+#   tagging     tools/bench_tagging.py: photos a second of resnet tag beside decoding alone
 #   peers       tools/bench_peers_gpu.py: the backend cuda against PyTorch, into docs/benchmarks/gpu.md and the READMEs
 #
 # Without a name all of them. Weights and photos are those of the data folder (RESNET_TEST_DATA, else ../shared/data;
@@ -145,6 +147,16 @@ run_families() {
 
 run_ladder() { report ladder "$build/ladder" --markdown docs/kernels.md; }
 
+run_calls() {
+  [[ " $backends " == *" cuda "* ]] || { echo "  the backend cuda is not available: left out"; return 0; }
+  report calls python3 tools/bench_calls.py --resnet "$resnet"
+}
+
+run_tagging() {
+  [ -d "$data/photos" ] || { echo "  $data/photos is not here: left out"; return 0; }
+  report tagging python3 tools/bench_tagging.py --photos "$data/photos" --resnet "$resnet"
+}
+
 run_peers() {
   [[ " $backends " == *" cuda "* ]] || { echo "  the backend cuda is not available: left out"; return 0; }
   report peers python3 tools/bench_peers_gpu.py --program "$resnet" --markdown docs/benchmarks/gpu.md
@@ -152,7 +164,7 @@ run_peers() {
 }
 
 steps=("$@")
-[ ${#steps[@]} -gt 0 ] || steps=(build tests sanitizer verify agreement tune bench families ladder peers)
+[ ${#steps[@]} -gt 0 ] || steps=(build tests sanitizer verify agreement tune bench families ladder calls tagging peers)
 report build run_build
 "$resnet" doctor | grep -E '^(resnet|processor|backend|GPU)'
 backends=${RESNET_BACKENDS:-$("$resnet" doctor --json |

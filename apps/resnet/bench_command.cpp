@@ -1,10 +1,12 @@
 // resnet bench: how fast a model runs here, as a whole and kernel by kernel.
+#include "bench_photos.hpp"
 #include "bench_table.hpp"
 #include "bench_tune.hpp"
 #include "build_info.hpp"
 #include "command.hpp"
 #include "commands.hpp"
 #include "common_options.hpp"
+#include "core/counted.hpp"
 #include "core/mapped_file.hpp"
 #include "cuda/devices.hpp"
 #include "json_output.hpp"
@@ -12,6 +14,7 @@
 #include "open_model.hpp"
 #include "output_paths.hpp"
 #include "session/device_name.hpp"
+#include "terminal.hpp"
 #include "text.hpp"
 #include "verify/tensor_file.hpp"
 
@@ -29,6 +32,7 @@ struct BenchArguments {
   ComputeArguments compute;
   MeasureOptions measure;
   std::string input_type = "f32", input, output;
+  std::string photos;  // folder: time the decoding of its photos instead
   bool json = false;
   std::string tune;
 };
@@ -171,9 +175,34 @@ void read_input(const BenchArguments& args, const Session& session, MeasureOptio
   measuring.pixels = fill_batch(pixels, args.input, session, measuring.batch);
 }
 
+int bench_photos(const BenchArguments& args, const Model& model) {
+  const PhotoSpeed speed = measure_photos(model, args.photos, args.compute.threads);
+  const double photos_per_s = static_cast<double>(speed.photos) / speed.seconds;
+  if (args.json) {
+    Json object;
+    object["photos"] = speed.photos;
+    object["failed"] = speed.failed;
+    object["threads"] = speed.threads;
+    object["seconds"] = speed.seconds;
+    object["photos_per_s"] = photos_per_s;
+    object["machine"] = machine_name();
+    object["commit"] = commit();
+    print_json(object);
+  } else {
+    print("{}", align_columns({{"machine", machine_name()},
+                               {"threads", std::to_string(speed.threads)},
+                               {"decoding", fmt::format("{} in {:.2f} s, without a network",
+                                                        counted(speed.photos, "photo"), speed.seconds)},
+                               {"speed", fmt::format("{:.1f} photos/s", photos_per_s)}}));
+  }
+  if (speed.photos == 0) report_error("no photos found in " + printable(args.photos));
+  return speed.photos == 0 || speed.failed > 0 ? kSomeFailed : kAllDone;
+}
+
 int run_bench(const BenchArguments& args) {
   require_writable({{"--output", args.output}});
   const Model model = bench_model(args);
+  if (!args.photos.empty()) return bench_photos(args, model);
   SessionOptions options = session_options(args.compute);
   options.max_batch = args.measure.batch;
   const Session session(model, options);
@@ -245,6 +274,12 @@ void add_bench_command(CLI::App& app, Action& action) {
                    "to fill the "
                    "batch; default: noise")
       ->type_name("F.bin")
+      ->check(not_empty());
+  command
+      ->add_option("--photos", args->photos,
+                   "Instead: how fast the photos in DIR are decoded and cropped for the model, which is the "
+                   "most that tag can reach")
+      ->type_name("DIR")
       ->check(not_empty());
   add_output_option(*command, "--output", args->output, "F.bin",
                     "Write what the timed runs computed (fp32, batch x classes)");

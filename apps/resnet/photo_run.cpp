@@ -2,10 +2,10 @@
 
 #include "command.hpp"
 #include "core/counted.hpp"
-#include "core/thread_count.hpp"
 #include "interrupt.hpp"
 #include "open_model.hpp"
 #include "pipeline/photo_list.hpp"
+#include "pipeline/photo_session.hpp"
 #include "progress.hpp"
 #include "terminal.hpp"
 #include "text.hpp"
@@ -15,6 +15,7 @@
 #include <limits>
 #include <optional>
 #include <thread>
+#include <utility>
 
 #include <resnet/session.hpp>
 
@@ -95,12 +96,7 @@ int sum_up(const PhotoPipelineStats& stats, const PhotoArguments& photos) {
 int run_photos(const PhotoRun& run) {
   require_photos(run.photos);
   const std::atomic<bool>& interrupted = catch_interrupts();
-  const ThreadShare share =
-      share_threads(resolve_thread_count(run.compute.threads), expected_photos(run.photos));
-  SessionOptions session_arguments = session_options(run.compute);
-  session_arguments.threads = share.session_threads;
-  session_arguments.max_batch = share.max_batch;
-  const Session session(run.model, session_arguments);
+  const PhotoSession session(run.model, session_options(run.compute), expected_photos(run.photos));
 
   PhotoList list(
       as_paths(run.photos.paths),
@@ -110,10 +106,6 @@ int run_photos(const PhotoRun& run) {
     if (item && !item->error && run.prepare) run.prepare(*item);
     return item;
   };
-  const InferFunction infer = [&](std::span<const float> input, const Shape& shape, std::span<float> output) {
-    session.run(input, shape, output);
-  };
-
   Progress progress(run.verb, "photos");
   const Counter counter(run.photos, progress);
   const DeliverFunction deliver = [&](PhotoResult&& result) {
@@ -127,15 +119,10 @@ int run_photos(const PhotoRun& run) {
   };
 
   PhotoPipelineOptions options;
-  options.workers = share.workers;
-  options.concurrent_runs = share.concurrent_runs;
-  options.max_batch = share.max_batch;
-  options.outputs = static_cast<std::size_t>(run.model.architecture.classes());
   options.decode = run.decode.options();
-  options.preprocess = run.model.preprocess;
   options.on_picture = run.on_picture;
   options.cancel = &interrupted;
-  return sum_up(run_photo_pipeline(source, infer, deliver, options), run.photos);
+  return sum_up(session.run(source, deliver, std::move(options)), run.photos);
 }
 
 }  // namespace resnet::cli

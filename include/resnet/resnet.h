@@ -114,17 +114,18 @@ typedef struct resnet_session resnet_session;
 
 typedef struct resnet_session_options {
   size_t struct_size;    /* sizeof(resnet_session_options) */
-  const char* device;    /* NULL: "auto" */
+  const char* device;    /* NULL: "auto"; or "cpu", "cuda:1", "cuda:0,cuda:1" (GPUs that share the calls) */
   const char* backend;   /* NULL: the fastest; or "cpu", "reference" */
   const char* precision; /* NULL: the model's own */
   const char* isa;       /* NULL: $RESNET_CPU_ISA, or the best there is; on a GPU sm90, mma or simt */
   const char* plan;      /* NULL: "latency"; or "throughput" */
   int32_t threads;       /* 0: $RESNET_THREADS, or what affinity and cgroup quota allow */
   int32_t max_batch;     /* largest batch that memory is taken for at once; 0: 1 */
+  uint64_t gpu_memory;   /* most bytes to take of each GPU's memory; 0: as much as there is */
 } resnet_session_options;
 
 #define RESNET_SESSION_OPTIONS_INIT \
-  { sizeof(resnet_session_options), NULL, NULL, NULL, NULL, NULL, 0, 0 }
+  { sizeof(resnet_session_options), NULL, NULL, NULL, NULL, NULL, 0, 0, 0 }
 
 /* Packs the weights. `options` may be NULL for the defaults. */
 RESNET_API resnet_status resnet_session_open(const resnet_model* model, const resnet_session_options* options,
@@ -168,10 +169,21 @@ RESNET_API resnet_status resnet_classify_rgb(const resnet_session* session, cons
 RESNET_API resnet_status resnet_preprocess_rgb(const resnet_model* model, const uint8_t* rgb, int32_t width,
                                                int32_t height, size_t stride, float* chw, size_t count);
 
+/* Pixels as above → resized and cropped as the model needs them, rows of 3 bytes a pixel; `count` is the room
+ * in `crop` and must equal 3 * H * W as above. */
+RESNET_API resnet_status resnet_crop_rgb(const resnet_model* model, const uint8_t* rgb, int32_t width,
+                                         int32_t height, size_t stride, uint8_t* crop, size_t count);
+
 /* The network alone: input [batch, 3, height, width] → logits [batch, classes]. `count` is the room in
  * `logits` and must equal batch * classes. height and width are at least 32. */
 RESNET_API resnet_status resnet_run(const resnet_session* session, const float* input, int32_t batch,
                                     int32_t height, int32_t width, float* logits, size_t count);
+
+/* The same from crops, one after the other as resnet_crop_rgb() gives them: batch * height * width * 3 bytes.
+ * The session normalises them, on a GPU if that is where it runs, with the bits of resnet_preprocess_rgb().
+ */
+RESNET_API resnet_status resnet_run_rgb(const resnet_session* session, const uint8_t* crops, int32_t batch,
+                                        int32_t height, int32_t width, float* logits, size_t count);
 
 /* One picture's logits → probabilities by the model's head. The arrays have a float a class and may be the
  * same. */

@@ -95,6 +95,10 @@ class Session {
   void run_pixels(std::span<const std::uint8_t> rgb, const Shape& input_shape, std::span<float> output,
                   const Trace* trace = nullptr) const;
 
+  // Takes the memory of `runs` calls of run_pixels() on this shape at the same time now, instead of when they
+  // first meet. Throws Error{out_of_memory}, and as run_pixels() does.
+  void reserve_pixels(const Shape& input_shape, int runs) const;
+
   // Milliseconds of one run on this shape by a GPU's own clock, its input and output in the GPU's memory; the
   // input is that of the last run. Empty on a CPU. Throws as run() does.
   std::optional<double> device_ms(const Shape& input_shape) const;

@@ -2,6 +2,8 @@
 #include "capi/handles.hpp"
 #include "capi/pictures.hpp"
 
+#include <algorithm>
+
 #include <resnet/preprocess.hpp>
 
 using namespace resnet;
@@ -79,5 +81,17 @@ resnet_status resnet_preprocess_rgb(const resnet_model* model, const uint8_t* rg
         "chw", count,
         std::size_t{3} * static_cast<std::size_t>(size.height) * static_cast<std::size_t>(size.width));
     preprocess_image(image, model->model->preprocess, chw);
+  });
+}
+
+resnet_status resnet_crop_rgb(const resnet_model* model, const uint8_t* rgb, int32_t width, int32_t height,
+                              size_t stride, uint8_t* crop, size_t count) {
+  return guarded([&] {
+    require(model, "model");
+    require(crop, "crop");
+    const Image pixels =
+        resize_and_crop(capi::copy_rgb(rgb, width, height, stride), model->model->preprocess);
+    capi::check_count("crop", count, pixels.rgb.size());
+    std::copy(pixels.rgb.begin(), pixels.rgb.end(), crop);
   });
 }

@@ -3,6 +3,7 @@
 #include "capi/pictures.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <vector>
 
 #include <resnet/predictions.hpp>
@@ -17,8 +18,9 @@ namespace {
 SessionOptions to_options(const resnet_session_options* options) {
   SessionOptions result;
   if (options == nullptr) return result;
-  // The first version of this struct is the smallest that there can be; later ones only append.
-  if (options->struct_size < sizeof(resnet_session_options)) {
+  // The first version of this struct, which ended before gpu_memory, is the smallest; later ones only append.
+  constexpr std::size_t first_version = offsetof(resnet_session_options, gpu_memory);
+  if (options->struct_size < first_version) {
     throw Error(ErrorCode::invalid_argument,
                 "session options: use RESNET_SESSION_OPTIONS_INIT to fill struct_size");
   }
@@ -32,6 +34,7 @@ SessionOptions to_options(const resnet_session_options* options) {
   if (options->plan != nullptr) result.plan = parse_plan(options->plan);
   result.threads = options->threads;
   result.max_batch = std::max(1, options->max_batch);
+  if (options->struct_size >= sizeof(resnet_session_options)) result.gpu_memory = options->gpu_memory;
   return result;
 }
 
@@ -122,6 +125,20 @@ resnet_status resnet_run(const resnet_session* session, const float* input, int3
     capi::check_count("logits", count,
                       static_cast<std::size_t>(session->session.output_shape(shape).numel()));
     session->session.run({input, static_cast<std::size_t>(shape.numel())}, shape, {logits, count});
+  });
+}
+
+resnet_status resnet_run_rgb(const resnet_session* session, const uint8_t* crops, int32_t batch,
+                             int32_t height, int32_t width, float* logits, size_t count) {
+  return guarded([&] {
+    require(session, "session");
+    require(crops, "crops");
+    require(logits, "logits");
+    if (batch < 1) throw Error(ErrorCode::invalid_argument, "batch must be at least 1");
+    const Shape shape{batch, 3, height, width};
+    capi::check_count("logits", count,
+                      static_cast<std::size_t>(session->session.output_shape(shape).numel()));
+    session->session.run_pixels({crops, static_cast<std::size_t>(shape.numel())}, shape, {logits, count});
   });
 }
 

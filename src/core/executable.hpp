@@ -43,10 +43,12 @@ class Executable {
   virtual void run(const float* input, const Shape& input_shape, float* output, Workspace& workspace,
                    const Trace* trace) const = 0;
 
+  // Takes what a workspace needs for run_pixels(); nothing the second time.
+  virtual void prepare_pixels(const PixelTable& table, const Shape& input_shape, Workspace& workspace) const;
+
   // As run(), from pictures of 8-bit pixels, [N, H, W, 3] for an input [N, 3, H, W] of module 0, each of
-  // which stands for its value in `table`, the same in every call: the bits of normalise() and run().
-  // Allocates in the first call of a workspace alone. A backend that does not override it normalises on the
-  // calling thread.
+  // which stands for its value in the table that the workspace was prepared with: the bits of normalise() and
+  // run(). A backend that overrides neither of the two normalises on the calling thread.
   virtual void run_pixels(const std::uint8_t* rgb, const PixelTable& table, const Shape& input_shape,
                           float* output, Workspace& workspace, const Trace* trace) const;
 

@@ -5,6 +5,7 @@
 #include "cuda/layers.hpp"
 #include "cuda/plan.hpp"
 #include "cuda/pointwise.hpp"
+#include "cuda/ranges.hpp"
 #include "cuda/staging.hpp"
 #include "cuda/stream.hpp"
 
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include <cuda_runtime.h>
+#include <fmt/format.h>
 
 namespace resnet::cuda {
 namespace {
@@ -31,8 +33,10 @@ struct CudaWorkspace final : Workspace {
     Graph graph;  // normalises, and then all of the plan
   };
 
-  CudaWorkspace(RunPlan run_plan, const Shape& input_shape, std::size_t outputs, int threads)
-      : plan(std::move(run_plan)),
+  CudaWorkspace(std::string run_name, RunPlan run_plan, const Shape& input_shape, std::size_t outputs,
+                int threads)
+      : name(std::move(run_name)),
+        plan(std::move(run_plan)),
         shape(input_shape),
         input(count_of(input_shape)),
         output(outputs),
@@ -40,7 +44,6 @@ struct CudaWorkspace final : Workspace {
     graph = Graph(stream.get(), [&] { launch_all(); });
   }
 
-  // At the first run on pixels.
   void prepare_pixels(const PixelTable& table) {
     Pixels made{.rgb = DeviceBuffer<std::uint8_t>(input.size()),
                 .table = upload(std::span<const float>(table[0].data(), sizeof(table) / sizeof(float))),
@@ -61,6 +64,7 @@ struct CudaWorkspace final : Workspace {
     for (const Step& step : plan.steps) step.launch(call(), stream.get());
   }
 
+  std::string name;  // for profilers: "resnet18 fp16 x64"
   RunPlan plan;
   Shape shape;  // of the input
   DeviceBuffer<float> input, output;
@@ -69,6 +73,23 @@ struct CudaWorkspace final : Workspace {
   Graph graph;
   std::optional<Pixels> pixels;
   bool from_pixels = false;  // the last run
+};
+
+// Names each module for profilers, while its steps are launched one by one.
+class ModuleRanges {
+ public:
+  explicit ModuleRanges(const Architecture& architecture) : architecture_(architecture) {}
+  void enter(int module) {
+    if (module == module_) return;
+    range_.reset();
+    range_.emplace(architecture_.modules()[static_cast<std::size_t>(module)].name);
+    module_ = module;
+  }
+
+ private:
+  const Architecture& architecture_;
+  int module_ = -1;
+  std::optional<Range> range_;
 };
 
 class CudaExecutable final : public Executable {
@@ -83,6 +104,7 @@ class CudaExecutable final : public Executable {
     const DeviceScope scope(options_.device);
     const Shape output = architecture_.output_shape_from(options_.begin, options_.end - 1, input_shape);
     return std::make_unique<CudaWorkspace>(
+        fmt::format("{} {} x{}", architecture_.name(), resnet::to_string(options_.precision), input_shape[0]),
         make_plan(architecture_, layers_, plan_options(nullptr), input_shape), input_shape, count_of(output),
         options_.threads);
   }
@@ -91,17 +113,24 @@ class CudaExecutable final : public Executable {
            const Trace* trace) const override {
     const DeviceScope scope(options_.device);
     auto& own = static_cast<CudaWorkspace&>(workspace);
+    const Range range(own.name);
     own.from_pixels = false;
     own.staging.to_device(own.input.data(), input, own.input.bytes(), own.stream.get());
     if (trace == nullptr || !run_watched(own, input_shape, *trace)) own.graph.launch(own.stream.get());
     own.staging.to_host(output, own.output.data(), own.output.bytes(), own.stream.get());
   }
 
-  void run_pixels(const std::uint8_t* rgb, const PixelTable& table, const Shape& input_shape, float* output,
-                  Workspace& workspace, const Trace* trace) const override {
+  void prepare_pixels(const PixelTable& table, const Shape&, Workspace& workspace) const override {
     const DeviceScope scope(options_.device);
     auto& own = static_cast<CudaWorkspace&>(workspace);
     if (!own.pixels) own.prepare_pixels(table);
+  }
+
+  void run_pixels(const std::uint8_t* rgb, const PixelTable&, const Shape& input_shape, float* output,
+                  Workspace& workspace, const Trace* trace) const override {
+    const DeviceScope scope(options_.device);
+    auto& own = static_cast<CudaWorkspace&>(workspace);
+    const Range range(own.name);
     own.from_pixels = true;
     own.staging.to_device(own.pixels->rgb.data(), rgb, own.pixels->rgb.bytes(), own.stream.get());
     if (trace != nullptr && (trace->on_module || trace->on_layer)) {
@@ -153,7 +182,9 @@ class CudaExecutable final : public Executable {
     if (trace.on_module) {
       run_by_module(own, input_shape, trace);
     } else if (trace.on_layer) {
+      ModuleRanges modules(architecture_);
       for (const Step& step : own.plan.steps) {
+        modules.enter(step.module);
         const double ms = run_step(step, own);
         trace.on_layer({step.module, step.layer, step.kernel, ms, step.macs, step.bytes});
       }
@@ -174,8 +205,10 @@ class CudaExecutable final : public Executable {
     std::vector<float> module_output(largest);
     const RunPlan plan = make_plan(architecture_, layers_, plan_options(device_output.data()), input_shape);
     double ms = 0;
+    ModuleRanges modules(architecture_);
     for (std::size_t i = 0; i < plan.steps.size(); ++i) {
       const Step& step = plan.steps[i];
+      modules.enter(step.module);
       const double step_ms = run_step(step, workspace);
       if (!step.layer.empty()) {
         ms += step_ms;

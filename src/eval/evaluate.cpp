@@ -1,11 +1,11 @@
 #include "eval/evaluate.hpp"
 
-#include "core/thread_count.hpp"
-#include "pipeline/photo_pipeline.hpp"
+#include "pipeline/photo_session.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -79,24 +79,15 @@ Evaluation evaluate(const Model& model, const Dataset& dataset, const EvaluateOp
         ErrorCode::shape_mismatch,
         fmt::format("the data set was read for {} classes, the model has {}", dataset.classes, classes));
   }
-  SessionOptions session_options = options.session;
-  const ThreadShare share = share_threads(resolve_thread_count(session_options.threads), dataset.size());
-  session_options.threads = share.session_threads;
-  session_options.max_batch = share.max_batch;
-  const Session session(model, session_options);
+  const PhotoSession session(model, options.session, dataset.size());
 
   Evaluation evaluation;
-  evaluation.backend = session.backend();
-  evaluation.isa = session.isa();
+  evaluation.backend = session.session().backend();
+  evaluation.isa = session.session().isa();
   Collector collector(model, dataset, options, evaluation);
 
   PhotoPipelineOptions pipeline;
-  pipeline.workers = share.workers;
-  pipeline.concurrent_runs = share.concurrent_runs;
-  pipeline.max_batch = share.max_batch;
-  pipeline.outputs = static_cast<std::size_t>(classes);
   pipeline.decode = options.decode;
-  pipeline.preprocess = model.preprocess;
   pipeline.cancel = options.cancel;
   std::size_t next = 0;
   const auto source = [&]() -> std::optional<PhotoItem> {
@@ -105,12 +96,9 @@ Evaluation evaluate(const Model& model, const Dataset& dataset, const EvaluateOp
     item.path = dataset.images[next++];
     return item;
   };
-  const auto infer = [&](std::span<const float> input, const Shape& shape, std::span<float> output) {
-    session.run(input, shape, output);
-  };
   const auto start = std::chrono::steady_clock::now();
-  const PhotoPipelineStats stats = run_photo_pipeline(
-      source, infer, [&](PhotoResult&& result) { collector.take(result); }, pipeline);
+  const PhotoPipelineStats stats = session.run(
+      source, [&](PhotoResult&& result) { collector.take(result); }, std::move(pipeline));
   evaluation.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 
   evaluation.cancelled = stats.cancelled;

@@ -5,7 +5,12 @@
 //
 // The same workers decode and infer, so that no processor is promised twice: a free worker runs a batch
 // where a full one is ready, else decodes the next photo, else runs what there is. Nothing ever waits
-// for a batch to fill while a worker is idle. Each worker holds at most one decoded picture, and at most
+// for a batch to fill while a worker is idle.
+//
+// With `runners` (for GPUs) the workers only decode, to 8-bit crops, and threads of their own hand these on
+// in full batches; a batch that is not full runs only when nothing more is being decoded.
+//
+// Each worker holds at most one decoded picture, and at most
 // `max_undelivered` photos lie between the first one not delivered and the last one begun.
 #pragma once
 
@@ -40,6 +45,10 @@ struct PhotoResult {
 using InferFunction =
     std::function<void(std::span<const float> input, const Shape& shape, std::span<float> output)>;
 
+// The same from 8-bit pixels, rgb [N, H, W, 3]; `shape` is that of the normalised input, [N, 3, H, W].
+using InferPixelsFunction =
+    std::function<void(std::span<const std::uint8_t> rgb, const Shape& shape, std::span<float> output)>;
+
 // Takes one result; called in the source's order on the thread that called run_photo_pipeline(). An
 // exception stops the pipeline and comes out of it.
 using DeliverFunction = std::function<void(PhotoResult&&)>;
@@ -49,10 +58,15 @@ struct PhotoPipelineOptions {
   int concurrent_runs = 0;  // how many batches may run at once; 0: as many as there are workers
   int max_batch = 1;
   int max_undelivered = 0;  // 0: enough for every worker to fill a batch while another one runs
+  // 0: the workers run batches by `infer`. Else as many threads run them by `infer_pixels`, `concurrent_runs`
+  // is of no matter, and where `preprocess` gives one size every batch is of max_batch pictures: those behind
+  // the last photo's are old ones whose answers nobody reads, so that the network meets one shape only.
+  int runners = 0;
+  InferPixelsFunction infer_pixels;
   std::size_t outputs = 0;  // floats that infer writes for one photo, e.g. the number of classes
   DecodeOptions decode;
   Preprocess preprocess;
-  std::function<Image(const std::filesystem::path&)> load;  // empty: load_image(path, decode)
+  std::function<Image(const std::filesystem::path&)> load;  // empty: from the file
   // Called on a worker with every decoded picture; what it returns travels in the result.
   std::function<std::string(const Image&)> on_picture;
   // Once true nothing more is begun; everything begun is still delivered. May be set by a signal handler.

@@ -42,10 +42,17 @@ class SharedRuns final : public Executable {
     of.device.executable->run(input, input_shape, output, *of.own, trace);
   }
 
+  void prepare_pixels(const PixelTable& table, const Shape& input_shape,
+                      Workspace& workspace) const override {
+    const auto& of = static_cast<DeviceWorkspace&>(workspace);
+    const MemoryScope scope(of.device.budget, "a run on 8-bit pixels");
+    of.device.executable->prepare_pixels(table, input_shape, *of.own);
+  }
+
   void run_pixels(const std::uint8_t* rgb, const PixelTable& table, const Shape& input_shape, float* output,
                   Workspace& workspace, const Trace* trace) const override {
     const auto& of = static_cast<DeviceWorkspace&>(workspace);
-    const MemoryScope scope(of.device.budget, trace != nullptr ? kWatching : kPixels);
+    const MemoryScope scope(of.device.budget, kWatching);
     of.device.executable->run_pixels(rgb, table, input_shape, output, *of.own, trace);
   }
 
@@ -55,7 +62,7 @@ class SharedRuns final : public Executable {
   }
 
  private:
-  static constexpr std::string_view kWatching = "a run that is watched", kPixels = "a run on 8-bit pixels";
+  static constexpr std::string_view kWatching = "a run that is watched";
 
   const std::vector<OfDevice> devices_;
 };

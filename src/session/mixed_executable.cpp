@@ -74,6 +74,11 @@ class MixedExecutable final : public Executable {
   }
 
   // The first stage normalises, on a GPU if that is where it runs.
+  void prepare_pixels(const PixelTable& table, const Shape& input_shape,
+                      Workspace& workspace) const override {
+    stages_[0].executable->prepare_pixels(table, input_shape,
+                                          *static_cast<MixedWorkspace&>(workspace).stages[0].workspace);
+  }
   void run_pixels(const std::uint8_t* rgb, const PixelTable& table, const Shape& input_shape, float* output,
                   Workspace& workspace, const Trace* trace) const override {
     auto& memory = static_cast<MixedWorkspace&>(workspace);

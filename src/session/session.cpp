@@ -46,6 +46,24 @@ struct Session::Impl {
     return output_count;
   }
 
+  void check_pixels() const {
+    if (options.begin == 0) return;
+    throw Error(ErrorCode::invalid_argument,
+                fmt::format("pixels are the input of module 0, and this session begins at module {}: give it "
+                            "the activations to run()",
+                            options.begin));
+  }
+
+  void prepare_pixels(const Shape& input_shape, Workspace& workspace) {
+    try {
+      executable->prepare_pixels(pixels, input_shape, workspace);
+      return;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::out_of_memory || !workspaces.drop_others(input_shape)) throw;
+    }
+    executable->prepare_pixels(pixels, input_shape, workspace);
+  }
+
   Architecture architecture;
   SessionOptions options;
   PixelTable pixels;
@@ -89,26 +107,21 @@ void Session::run(std::span<const float> input, const Shape& input_shape, std::s
 
 void Session::run_pixels(std::span<const std::uint8_t> rgb, const Shape& input_shape, std::span<float> output,
                          const Trace* trace) const {
-  if (impl_->options.begin != 0) {
-    throw Error(ErrorCode::invalid_argument,
-                fmt::format("pixels are the input of module 0, and this session begins at module {}: give it "
-                            "the activations to run()",
-                            impl_->options.begin));
-  }
+  impl_->check_pixels();
   const std::int64_t output_count = impl_->check_sizes(rgb.size(), input_shape, output.size());
   const WorkspacePool::Lease workspace =
       impl_->workspaces.lend(*impl_->executable, input_shape, output_count);
-  const auto run = [&] {
-    impl_->executable->run_pixels(rgb.data(), impl_->pixels, input_shape, output.data(), *workspace, trace);
-  };
-  // The first run on pixels takes memory for them.
-  try {
-    run();
-    return;
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::out_of_memory || !impl_->workspaces.drop_others(input_shape)) throw;
-  }
-  run();
+  impl_->prepare_pixels(input_shape, *workspace);
+  impl_->executable->run_pixels(rgb.data(), impl_->pixels, input_shape, output.data(), *workspace, trace);
+}
+
+void Session::reserve_pixels(const Shape& input_shape, int runs) const {
+  impl_->check_pixels();
+  if (runs < 1) return;
+  const WorkspacePool::Lease workspace =
+      impl_->workspaces.lend(*impl_->executable, input_shape, impl_->output_shape(input_shape).numel());
+  impl_->prepare_pixels(input_shape, *workspace);
+  reserve_pixels(input_shape, runs - 1);  // the others while this one is not free
 }
 
 std::optional<double> Session::device_ms(const Shape& input_shape) const {

@@ -255,8 +255,9 @@ class HostilePhotos(ProgramTest):
 
 
 class Bench(ProgramTest):
-    KEYS = ["model", "device", "backend", "isa", "precision", "plan", "batch", "calls", "input_type",
-            "threads", "ms_median", "ms_min", "ms_p99", "clock", "call_ms_median", "images_per_s", "gflops", "layers", "machine", "commit"]
+    KEYS = ["model", "device", "backend", "isa", "precision", "plan", "batch", "calls", "input_type", "threads",
+            "ms_median", "ms_min", "ms_p99", "clock", "call_ms_median", "images_per_s", "gflops", "layers", "machine",
+            "commit"]
 
     def test_json_has_the_keys_of_the_contract(self):
         result = self.check(resnet("bench", "--model", MODEL, "--json", "--layers", "--seconds", "0", "--batch", "3",
@@ -289,6 +290,44 @@ class Bench(ProgramTest):
         self.assertEqual(logits[2], logits[0] + logits[1])
         self.bench_file("--batch", "3")  # more than the file has
         self.assertEqual(open(self.path("y.bin"), "rb").read(), logits[2] + logits[0])
+
+    def test_runs_on_pixels_and_several_calls_at_once(self):
+        # Pixels of one value are a tensor of one value a channel: (v / 255 - mean) / std in fp32.
+        with open(self.path("x.bin"), "wb") as file:
+            file.write(bytes([124, 116, 104] * 32 * 32))
+        report = self.json_lines(self.bench_file("--input-type", "u8", "--calls", "2", "--json"))[0]
+        self.assertEqual((report["calls"], report["input_type"], report["clock"]), (2, "u8", "wall"))
+        self.assertGreater(report["images_per_s"], 0)
+        pixels = open(self.path("y.bin"), "rb").read()
+
+        def fp32(x):
+            return struct.unpack("f", struct.pack("f", x))[0]
+        mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+        values = [fp32(fp32(fp32(v / 255) - fp32(m)) / fp32(s)) for v, m, s in zip((124, 116, 104), mean, std)]
+        with open(self.path("x.bin"), "wb") as file:
+            for v in values:
+                file.write(struct.pack("f", v) * (32 * 32))
+        self.bench_file()
+        self.assertEqual(open(self.path("y.bin"), "rb").read(), pixels)
+
+    def test_decoding_alone(self):
+        os.mkdir(self.path("photos"))
+        for name in ("a.png", "b.png"):
+            self.copy_picture(os.path.join("photos", name))
+        result = self.check(resnet("bench", "--model", MODEL, "--photos", self.path("photos"), "--json"), 0)
+        (report,) = self.json_lines(result)
+        self.assertEqual(report["photos"], 2)
+        self.assertEqual(list(report), ["photos", "failed", "threads", "seconds", "photos_per_s", "machine", "commit"])
+        self.assertGreater(report["photos_per_s"], 0)
+        self.assertEqual(report["failed"], 0)
+        self.assertIn(b"no photos found",
+                      self.check(resnet("bench", "--model", MODEL, "--photos", self.path("")), 1).stderr)
+
+    def test_memory_sizes_are_checked(self):
+        for size in ("4", "-1GiB", "GiB", "1e400GiB", "nanGB", "4 GiB", "0MB"):
+            error = self.check(resnet("bench", "--model", MODEL, "--gpu-memory", size), 2).stderr.decode()
+            self.assertIn("like 4GiB or 500MB", error)
+        self.check(resnet("bench", "--model", MODEL, "--gpu-memory", "1.5gib", "--seconds", "0"), 0)
 
     def test_an_input_of_another_size_is_refused(self):
         with open(self.path("x.bin"), "wb") as file:

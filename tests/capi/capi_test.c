@@ -2,6 +2,7 @@
 #include "check.h"
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -60,6 +61,7 @@ static void test_errors(void) {
 
 static void test_null_arguments(void) {
   float score = 0;
+  uint8_t byte = 0;
   int32_t side = 0;
   resnet_prediction best;
   resnet_session* session = NULL;
@@ -69,6 +71,8 @@ static void test_null_arguments(void) {
   CHECK_STATUS(RESNET_INVALID_ARGUMENT, resnet_classify_memory(NULL, "x", 1, NULL, &score, 1));
   CHECK_STATUS(RESNET_INVALID_ARGUMENT, resnet_classify_rgb(NULL, NULL, 1, 1, 0, &score, 1));
   CHECK_STATUS(RESNET_INVALID_ARGUMENT, resnet_run(NULL, &score, 1, 32, 32, &score, 1));
+  CHECK_STATUS(RESNET_INVALID_ARGUMENT, resnet_run_rgb(NULL, &byte, 1, 32, 32, &score, 1));
+  CHECK_STATUS(RESNET_INVALID_ARGUMENT, resnet_crop_rgb(NULL, NULL, 1, 1, 0, &byte, 1));
   CHECK_STATUS(RESNET_INVALID_ARGUMENT, resnet_probabilities(NULL, &score, &score, 1));
   CHECK_STATUS(RESNET_INVALID_ARGUMENT, resnet_preprocess_rgb(NULL, NULL, 1, 1, 0, &score, 1));
   CHECK_STATUS(RESNET_INVALID_ARGUMENT, resnet_model_input_size(NULL, 1, 1, &side, &side));
@@ -113,6 +117,11 @@ static void test_refused_options(const resnet_model* model) {
   options.struct_size = 0;
   CHECK_STATUS(RESNET_INVALID_ARGUMENT, resnet_session_open(model, &options, &session));
   CHECK(session == NULL);
+  /* A program of before there was gpu_memory: what lies behind its struct is not read. */
+  options.struct_size = offsetof(resnet_session_options, gpu_memory);
+  options.gpu_memory = 1;
+  CHECK_STATUS(RESNET_OK, resnet_session_open(model, &options, &session));
+  resnet_session_free(session);
 }
 
 /* The same picture through every door gives the same bits. */
@@ -171,6 +180,17 @@ static void test_pictures(const char* folder, const resnet_model* model, const r
   CHECK_STATUS(RESNET_OK, resnet_probabilities(model, logits, logits, kClasses));
   CHECK(memcmp(logits, expected, sizeof expected) == 0);
   free(input);
+  unsigned char* crops = malloc(2 * kInput);
+  CHECK_STATUS(RESNET_OK, resnet_crop_rgb(model, rgb, kWidth, kHeight, 0, crops, kInput));
+  CHECK_STATUS(RESNET_SHAPE_MISMATCH, resnet_crop_rgb(model, rgb, kWidth, kHeight, 0, crops, kInput - 1));
+  memcpy(crops + kInput, crops, kInput);
+  CHECK_STATUS(RESNET_OK, resnet_run_rgb(session, crops, 2, kSide, kSide, logits, 2 * kClasses));
+  CHECK_STATUS(RESNET_SHAPE_MISMATCH, resnet_run_rgb(session, crops, 2, kSide, kSide, logits, kClasses));
+  CHECK_STATUS(RESNET_INVALID_ARGUMENT, resnet_run_rgb(session, crops, 0, kSide, kSide, logits, 0));
+  CHECK(memcmp(logits, logits + kClasses, kClasses * sizeof(float)) == 0);
+  CHECK_STATUS(RESNET_OK, resnet_probabilities(model, logits, logits, kClasses));
+  CHECK(memcmp(logits, expected, sizeof expected) == 0);
+  free(crops);
   free(rgb);
 
   resnet_prediction best[kClasses + 1];

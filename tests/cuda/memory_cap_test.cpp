@@ -65,7 +65,7 @@ TEST(MemoryCap, FreeMemoryOfOtherShapesIsGivenBackFirst) {
   const Model model = make_random_model(18, 10, 7);
   for (const Backend& backend : backend_table()) {
     if (backend.device != "cuda" || !backend.available()) continue;
-    const Session session(model, options_for(backend, 110 * kMebi)), free(model, options_for(backend, 0));
+    const Session session(model, options_for(backend, 130 * kMebi)), free(model, options_for(backend, 0));
     for (std::int64_t side = 96; side < 160; side += 8) {
       const Shape shape{8, 3, side, side};
       const std::vector<float> input = test::random_values(shape.numel(), 2);

@@ -46,7 +46,7 @@ TEST(Memory, TooMuchSaysHowMuchAndWhatToDo) {
   EXPECT_NO_THROW(DeviceBuffer<char>(1024)) << "the error before stuck";
 }
 
-TEST(Check, NamesExpressionPlaceAndRemedy) {
+TEST(Check, NamesExpressionPlaceAndRemedyOfARealError) {
   RESNET_REQUIRE_GPU();
   try {
     RESNET_CUDA_CHECK(cudaSetDevice(1000));

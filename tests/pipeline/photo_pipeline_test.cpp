@@ -128,6 +128,168 @@ INSTANTIATE_TEST_SUITE_P(Shapes, PhotoPipelineTest,
                                   std::to_string(p.param.photos);
                          });
 
+// The same network on 8-bit pixels: its answer is 0 … 1 as fake_network's.
+void fake_pixel_network(std::span<const std::uint8_t> rgb, const Shape& shape, std::span<float> output) {
+  ASSERT_EQ(rgb.size(), static_cast<std::size_t>(shape.numel()));
+  const auto photos = static_cast<std::size_t>(shape[0]);
+  for (std::size_t i = 0; i < photos; ++i) {
+    output[2 * i] = static_cast<float>(rgb[i * (rgb.size() / photos)]) / 255.0f;
+    output[2 * i + 1] = static_cast<float>(photos);
+  }
+}
+
+PhotoPipelineOptions runner_options(int workers, int batch, int runners) {
+  PhotoPipelineOptions o = options(workers, batch);
+  o.runners = runners;
+  o.infer_pixels = fake_pixel_network;
+  return o;
+}
+
+void no_network(std::span<const float>, const Shape&, std::span<float>) {
+  ADD_FAILURE() << "a worker ran a batch";
+}
+
+struct RunnerCase {
+  int workers, batch, runners, undelivered, photos;
+};
+
+class PhotoRunners : public testing::TestWithParam<RunnerCase> {};
+
+TEST_P(PhotoRunners, EveryPhotoOnceInOrderWithItsOwnAnswer) {
+  const RunnerCase c = GetParam();
+  PhotoPipelineOptions o = runner_options(c.workers, c.batch, c.runners);
+  o.max_undelivered = c.undelivered;
+  std::size_t next = 0;
+  const PhotoPipelineStats stats = run_photo_pipeline(
+      numbers(c.photos), no_network,
+      [&](PhotoResult&& result) {
+        ASSERT_EQ(result.index, next);
+        ASSERT_FALSE(result.item.error);
+        ASSERT_EQ(result.output.size(), 2u);
+        ASSERT_FLOAT_EQ(result.output[0], expected(next));
+        ASSERT_EQ(result.output[1], static_cast<float>(c.batch)) << "every batch has one size";
+        ASSERT_EQ(result.picture, (Size{kSide, kSide}));
+        ++next;
+      },
+      o);
+  EXPECT_EQ(next, static_cast<std::size_t>(c.photos));
+  EXPECT_EQ(stats.delivered, next);
+  EXPECT_LE(stats.peak_pictures, c.workers);
+  EXPECT_LE(stats.peak_undelivered, c.undelivered > 0 ? c.undelivered : 2 * c.runners * c.batch + c.workers);
+}
+
+INSTANTIATE_TEST_SUITE_P(Shapes, PhotoRunners,
+                         testing::Values(RunnerCase{1, 1, 1, 0, 50}, RunnerCase{1, 8, 2, 0, 50},
+                                         RunnerCase{4, 8, 2, 0, 1001}, RunnerCase{3, 64, 4, 0, 300},
+                                         RunnerCase{4, 8, 2, 1, 60}, RunnerCase{4, 8, 3, 5, 200},
+                                         RunnerCase{2, 64, 1, 0, 5}, RunnerCase{2, 4, 2, 0, 0}),
+                         [](const auto& p) {
+                           return "workers" + std::to_string(p.param.workers) + "_batch" +
+                                  std::to_string(p.param.batch) + "_runners" +
+                                  std::to_string(p.param.runners) + "_window" +
+                                  std::to_string(p.param.undelivered) + "_photos" +
+                                  std::to_string(p.param.photos);
+                         });
+
+TEST(PhotoRunners, FillTheirBatchesWhileThereIsMoreToDecode) {
+  PhotoPipelineOptions o = runner_options(2, 16, 2);
+  o.load = [](const std::filesystem::path& path) {
+    sleep_ms(1);
+    return numbered_picture(path);
+  };
+  bool gone = false;  // the first batch may be smaller: names may come late
+  const PhotoPipelineStats stats = run_photo_pipeline(
+      numbers(160), no_network, [&](PhotoResult&&) { gone = true; }, o);
+  EXPECT_TRUE(gone);
+  EXPECT_LE(stats.batches, 13u);
+}
+
+TEST(PhotoRunners, DoNotWaitForASlowSource) {
+  PhotoPipelineOptions o = runner_options(2, 16, 1);
+  std::atomic<int> delivered{0};
+  int asked = 0;
+  // Each photo is listed only when the one before has been answered.
+  const auto source = [&]() -> std::optional<PhotoItem> {
+    while (delivered < asked) sleep_ms(1);
+    if (asked == 5) return std::nullopt;
+    PhotoItem item;
+    item.path = std::to_string(asked++);
+    return item;
+  };
+  run_photo_pipeline(
+      source, no_network, [&](PhotoResult&&) { ++delivered; }, o);
+  EXPECT_EQ(delivered, 5);
+}
+
+TEST(PhotoRunners, FailuresStayWithTheirPhotos) {
+  PhotoPipelineOptions o = runner_options(3, 1, 2);
+  o.load = [](const std::filesystem::path& path) {
+    if (path == "3") throw Error(ErrorCode::truncated, "ends early");
+    return numbered_picture(path);
+  };
+  o.infer_pixels = [](std::span<const std::uint8_t> rgb, const Shape& shape, std::span<float> output) {
+    if (rgb[0] == 8) throw Error(ErrorCode::device_unavailable, "gone");
+    fake_pixel_network(rgb, shape, output);
+  };
+  std::vector<std::string> seen;
+  const auto stats = run_photo_pipeline(
+      numbers(10), no_network,
+      [&](PhotoResult&& result) {
+        seen.emplace_back(result.item.error ? to_string(result.item.error->code()) : "ok");
+      },
+      o);
+  EXPECT_EQ(stats.failed, 2u);
+  ASSERT_EQ(seen.size(), 10u);
+  EXPECT_EQ(seen[3], "truncated");
+  EXPECT_EQ(seen[8], "device_unavailable");
+}
+
+TEST(PhotoRunners, PicturesOfDifferentSizesAreNotBatchedTogether) {
+  PhotoPipelineOptions o = runner_options(2, 4, 2);
+  o.preprocess.resize_mode = ResizeMode::short_side;
+  o.load = [](const std::filesystem::path& path) {
+    Image image = numbered_picture(path);
+    if (std::stoi(path.string()) % 3 == 0) {
+      image.width = 2 * kSide;
+      image.rgb.resize(2 * kSide * kSide * 3, image.rgb[0]);
+    }
+    return image;
+  };
+  run_photo_pipeline(
+      numbers(50), no_network,
+      [](PhotoResult&& r) {
+        ASSERT_FALSE(r.item.error);
+        EXPECT_FLOAT_EQ(r.output.at(0), expected(r.index));
+        EXPECT_LE(r.output.at(1), 4.0f);
+      },
+      o);
+}
+
+TEST(PhotoRunners, StopWithoutLosingWhatIsBegun) {
+  for (const bool throwing : {false, true}) {
+    std::atomic<bool> cancel{false};
+    PhotoPipelineOptions o = runner_options(3, 8, 2);
+    o.cancel = &cancel;
+    o.load = [](const std::filesystem::path& path) {
+      sleep_ms(1);
+      return numbered_picture(path);
+    };
+    std::size_t delivered = 0;
+    const auto deliver = [&](PhotoResult&& r) {
+      EXPECT_EQ(r.output.size(), 2u);
+      if (++delivered < 20) return;
+      if (throwing) throw std::runtime_error("no more");
+      cancel = true;
+    };
+    if (throwing) {
+      EXPECT_THROW(run_photo_pipeline(numbers(100000), no_network, deliver, o), std::runtime_error);
+    } else {
+      EXPECT_TRUE(run_photo_pipeline(numbers(100000), no_network, deliver, o).cancelled);
+      EXPECT_LT(delivered, 100u);
+    }
+  }
+}
+
 TEST(PhotoPipeline, OneWorkerFillsItsBatches) {
   std::vector<float> batches;
   run_photo_pipeline(

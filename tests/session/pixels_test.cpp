@@ -16,7 +16,7 @@ Model model_of(bool int8) {
   return model;
 }
 
-SessionOptions options_for(std::string_view backend) {
+SessionOptions small_options(std::string_view backend) {
   SessionOptions options;
   options.backend = backend;
   options.threads = 2;
@@ -28,7 +28,7 @@ TEST(Pixels, GiveTheBitsOfTheNormalisedPictures) {
   for (const Model& model : {model_of(false), model_of(true)}) {
     for (const BackendInfo& backend : backends()) {
       if (!backend.available || backend.device != "cpu") continue;
-      const Session session(model, options_for(backend.name));
+      const Session session(model, small_options(backend.name));
       for (const Shape& shape : {Shape{1, 3, 32, 32}, Shape{3, 3, 33, 47}})
         test::expect_pixels_equal_floats(session, model, shape);
     }
@@ -37,7 +37,7 @@ TEST(Pixels, GiveTheBitsOfTheNormalisedPictures) {
 
 TEST(Pixels, MayBeWatched) {
   const Model model = model_of(false);
-  const Session session(model, options_for("cpu"));
+  const Session session(model, small_options("cpu"));
   int modules = 0;
   Trace trace;
   trace.on_module = [&](int module, const Shape&, const float*, double) { EXPECT_EQ(module, modules++); };
@@ -48,7 +48,7 @@ TEST(Pixels, MayBeWatched) {
 TEST(Pixels, PassThroughAModelOfTwoPrecisions) {
   Model mixed = test::quantized_random_model(18, 5, {.keep = {"conv1", "layer2.0", "fc"}});
   mixed.preprocess = test::pixel_preprocess();
-  test::expect_pixels_equal_floats(Session(mixed, options_for("cpu")), mixed, {2, 3, 40, 33});
+  test::expect_pixels_equal_floats(Session(mixed, small_options("cpu")), mixed, {2, 3, 40, 33});
 }
 
 TEST(Pixels, AreRefusedWhereTheyDoNotFit) {
@@ -63,7 +63,7 @@ TEST(Pixels, AreRefusedWhereTheyDoNotFit) {
     }
     return Error(ErrorCode::internal, "taken");
   };
-  const SessionOptions whole = options_for("cpu");
+  const SessionOptions whole = small_options("cpu");
   EXPECT_EQ(refusal(whole, {1, 3, 32, 33}, 5).code(), ErrorCode::shape_mismatch);
   EXPECT_EQ(refusal(whole, {1, 3, 32, 32}, 4).code(), ErrorCode::shape_mismatch);
   EXPECT_EQ(refusal(whole, {1, 3, 32, 32}, 5).code(), ErrorCode::internal) << "right sizes were refused";

@@ -2,6 +2,7 @@
 
 #include "cuda/devices.hpp"
 #include "cuda/memory.hpp"
+#include "cuda/ranges.hpp"
 #include "cuda/stepwise/kernel_times.hpp"
 #include "cuda/stepwise/ops.hpp"
 #include "cuda/stream.hpp"
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -124,7 +126,9 @@ class StepwiseExecutable final : public Executable {
       const Shape out = architecture_.output_shape_from(module, module, in);
       activation = std::max(activation, out.numel());
       Dims dims = Dims::of(in);
-      for (const Conv& conv : steps_[i].path) {
+      // bn1's convolution is conv1's; of it only the BatchNorm is used.
+      const bool convolves = steps_[i].module.kind != ModuleKind::bn1;
+      for (const Conv& conv : convolves ? std::span<const Conv>(steps_[i].path) : std::span<const Conv>()) {
         columns = std::max(columns, conv.columns(dims));
         dims = conv.output(dims);
         mid = std::max(mid, dims.count());
@@ -292,6 +296,7 @@ class StepwiseExecutable final : public Executable {
   Result run_modules(Buffers& buffers, const Trace* trace) const {
     Result last{buffers.input_dims, buffers.input.data()};
     for (std::size_t i = 0; i < steps_.size(); ++i) {
+      const Range range(steps_[i].module.name);
       float* out = buffers.activations[i % 2].data();
       const Call call{begin_ + static_cast<int>(i), steps_[i], buffers, buffers.stream.get()};
       last = {call.run(last.values, last.dims, out), out};
