@@ -19,8 +19,8 @@ std::int64_t tiles_of(const Kernel& kernel, int channels, std::int64_t pixels) {
 }
 
 // Into how many chunks k is best cut for one picture. Measured on an H200, 2026-11-22, every convolution of
-// ResNet-18 and -50 at 224 × 224 with 1, 2, 4, 8 and 16 chunks, 20 kernels in a graph: to leave sums in
-// memory and to add them up takes three to five microseconds, so only long sums are worth it.
+// ResNet-18 and -50 at 224 × 224 with 1 to 16 chunks, 20 kernels in a graph, by a program that is not kept:
+// leaving sums in memory and adding them up takes some microseconds, so only long sums are worth it.
 int chunks_of(const ConvolutionKind& kind, int k_bytes) {
   if (kind.family == Family::simt) return k_bytes < 512 ? 1 : 8;
   const bool three_products = kind.precision == Precision::fp32;
