@@ -149,12 +149,12 @@ run_ladder() { report ladder "$build/ladder" --markdown docs/kernels.md; }
 
 run_calls() {
   [[ " $backends " == *" cuda "* ]] || { echo "  the backend cuda is not available: left out"; return 0; }
-  report calls python3 tools/bench_calls.py --resnet "$resnet"
+  report calls python3 tools/bench_calls.py --resnet "$resnet" --markdown docs/benchmarks/gpu.md
 }
 
 run_tagging() {
   [ -d "$data/photos" ] || { echo "  $data/photos is not here: left out"; return 0; }
-  report tagging python3 tools/bench_tagging.py --photos "$data/photos" --resnet "$resnet"
+  report tagging python3 tools/bench_tagging.py --photos "$data/photos" --resnet "$resnet" --markdown docs/benchmarks/gpu.md
 }
 
 run_peers() {

@@ -1,24 +1,31 @@
 #!/usr/bin/env python3
 """How fast `resnet tag` goes through a folder, on processors and GPUs, beside decoding alone.
 
-    tools/bench_tagging.py --photos DIR [--count 10000] [--models resnet18,resnet50] [--devices cpu,cuda]
+    tools/bench_tagging.py --photos DIR [--count 10000] [--models M,…] [--devices cpu,cuda]
+    tools/bench_tagging.py --photos DIR --markdown docs/benchmarks/gpu.md     and the table into that page
 
 Every network needs its photos decoded, so decoding alone (`resnet bench --photos`) is the most that any device can
 reach. DIR holds a few photos; a temporary folder of --count photos is made of them (by hard links, so that all are in the
 system's cache). A rate is of the photos after the first result: what a run on one photo takes (loading the model,
 starting the GPU) is subtracted, and stands in a column of its own. Answers of an int8 model must be the same on every
-device. Prints a table for docs/benchmarks/gpu.md.
+device.
 """
 
 import argparse
+import datetime
 import json
 import os
+import pathlib
 import platform
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+
+from peers import report as reporting
+
+MARKS = "<!-- made by tools/bench_tagging.py -->", "<!-- end of tools/bench_tagging.py -->"
 
 
 def run(*command):
@@ -59,6 +66,7 @@ def main():
     parser.add_argument("--devices", default="cpu,cuda", help="separated by semicolons or, without any, by commas")
     parser.add_argument("--threads", type=int, help="default: all there are")
     parser.add_argument("--resnet", default="build/release/resnet", help="the program")
+    parser.add_argument("--markdown", type=pathlib.Path, help="replace the part between the marks of this page")
     options = parser.parse_args()
     threads = ["--threads", str(options.threads)] if options.threads else []
     devices = options.devices.split(";" if ";" in options.devices else ",")
@@ -68,10 +76,13 @@ def main():
     try:
         first = os.path.join(folder, sorted(os.listdir(folder))[0])
         alone = json.loads(run(options.resnet, "bench", "--model", models[0], "--photos", folder, "--json", *threads)[0])
-        print(f"{options.count:,} photos, {alone['threads']} threads on {alone['machine']}, commit {alone['commit']}, "
-              f"{platform.system()} {platform.release()}.\n")
-        print("| model | device | start, s | photos/s | of decoding alone |\n|---|---|---|---|---|")
-        print(f"| none: decoding alone | | | {alone['photos_per_s']:,.0f} | 1.00 |")
+        command = reporting.command_line("tools/bench_tagging.py", ("--photos", "--markdown", "--resnet"))
+        lines = [f"Measured {datetime.date.today()}, {options.count:,} photos, {alone['threads']} threads on "
+                 f"{alone['machine']}, commit {alone['commit']}, {platform.system()} {platform.release()}.\n",
+                 f"    {command} --photos PHOTOS\n",
+                 "| model | device | start, s | photos/s | of decoding alone |", "|---|---|---|---|---|",
+                 f"| none: decoding alone | | | {alone['photos_per_s']:,.0f} | 1.00 |"]
+        print("\n".join(lines))
         for model in models:
             said = {}
             for device in devices:
@@ -81,9 +92,12 @@ def main():
                 output, seconds = run(*tag, folder)
                 said[device] = answers(output)
                 rate = (options.count - 1) / (seconds - start)
-                print(f"| {model} | {device} | {start:.2f} | {rate:,.0f} | {rate / alone['photos_per_s']:.2f} |", flush=True)
+                lines.append(f"| {model} | {device} | {start:.2f} | {rate:,.0f} | {rate / alone['photos_per_s']:.2f} |")
+                print(lines[-1], flush=True)
             if "int8" in model and any(said[device] != said[devices[0]] for device in devices):
                 sys.exit(f"bench_tagging: {model} does not give the same answers on {options.devices}")
+        if options.markdown:
+            reporting.write_between(options.markdown, MARKS, "\n".join(lines) + "\n", "Speed on a GPU")
     finally:
         shutil.rmtree(folder)
 
