@@ -67,7 +67,7 @@ run_sanitizer() {
     report "compute-sanitizer $tool, cuda_stepwise" sanitize "$tool" ops \
       '-*2048*:*512*:*224*:Memory.TooMuch*:Check.*:MaxPool.Equals*:Add.*'
     report "compute-sanitizer $tool, cuda" sanitize "$tool" convolution \
-      '*Small*/sm90_fp16*:*TheTile*/mma_fp16_tile1*:*TheTile*/mma_int8_tile2_split2_spread:*TheTile*/simt_fp32_tile1_split2_spread'
+      '*Small*/sm90_fp16_m64n64*:*Small*/sm90_fp16_resident*:*Small*/sm90_fp16_m192n128*:*TheTile*/mma_fp16_tile1*:*TheTile*/mma_int8_tile2_split2_spread:*TheTile*/simt_fp32_tile1_split2_spread'
   done
 }
 # sanitize TOOL TEST FILTER

@@ -59,11 +59,12 @@ void Staging::to_device(void* to, const void* from, std::size_t bytes, cudaStrea
     return;
   }
   const std::size_t piece = piece_of(bytes), pieces = divide_up(bytes, piece);
-  const bool again = pieces > reached_.size();  // slots are used more than once
   std::atomic<std::size_t> next{0};
   // Pieces that nobody has taken yet, through the slots rank, rank + members, …
   const auto bring = [&](std::size_t rank, std::size_t members) {
     const std::size_t own = reached_.size() / members;
+    // A member may come to use its slots again: where the others are held up, it takes all pieces.
+    const bool again = pieces > own;
     for (std::size_t turn = 0;; ++turn) {
       const std::size_t begin = next.fetch_add(1, std::memory_order_relaxed) * piece;
       if (begin >= bytes) return;

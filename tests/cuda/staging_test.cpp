@@ -5,6 +5,8 @@
 #include "support/random_values.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <thread>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -30,6 +32,36 @@ TEST(Staging, BringsAndFetchesEverySize) {
       EXPECT_EQ(back, expected) << count << " values, " << threads << " threads";
     }
   }
+}
+
+// Where processors are busy with something else, a few threads bring what all were to bring, and come back to
+// slots whose copies are still on their way.
+TEST(Staging, BringsEverythingWhileProcessorsAreBusy) {
+  RESNET_REQUIRE_GPU();
+  constexpr std::size_t kCount = (std::size_t{9} << 20) / sizeof(float);  // fewer pieces than slots
+  const std::vector<float> values = test::random_values(2 * kCount, 3);
+  const DeviceBuffer<float> device(kCount);
+  const Stream stream;
+  Staging staging(kCount * sizeof(float), 8);
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> busy;
+  for (unsigned i = 0; i < 4 * std::thread::hardware_concurrency(); ++i) {
+    busy.emplace_back([&] {
+      while (!stop) {
+      }
+    });
+  }
+  int wrong = 0;
+  for (std::size_t round = 0; round < 50; ++round) {
+    const float* from = values.data() + round * 1000;
+    std::vector<float> back(kCount);
+    staging.to_device(device.data(), from, kCount * sizeof(float), stream.get());
+    staging.to_host(back.data(), device.data(), kCount * sizeof(float), stream.get());
+    wrong += std::equal(back.begin(), back.end(), from) ? 0 : 1;
+  }
+  stop = true;
+  for (std::thread& thread : busy) thread.join();
+  EXPECT_EQ(wrong, 0) << "of 50 rounds";
 }
 
 TEST(Staging, LockedMemoryGoesByItself) {

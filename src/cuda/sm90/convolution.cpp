@@ -9,6 +9,8 @@
 #include <cuda_runtime.h>
 #include <fmt/format.h>
 
+#include <resnet/error.hpp>
+
 namespace resnet::cuda::sm90 {
 namespace {
 
@@ -20,6 +22,11 @@ CUtensorMapDataType type_of(Precision precision) {
 
 std::int64_t tiles(std::int64_t pixels, int channels, int tile_m, int tile_n) {
   return (pixels + tile_m - 1) / tile_m * ((channels + tile_n - 1) / tile_n);
+}
+
+// Over how many blocks the fully connected layer's k is split: each has a stage of it at least.
+int head_split(Precision precision, int channels) {
+  return std::min(8, channels * element_bytes_of(precision) / row_bytes_of(precision, channels));
 }
 
 }  // namespace
@@ -57,6 +64,8 @@ void Convolution::set_output(Precision precision, const Activation& out, const E
 }
 
 void Convolution::set_grid() {
+  if (choice_.split > params_.steps)
+    throw Error(ErrorCode::internal, "a convolution's k is split over more blocks than it has stages");
   params_.split = choice_.split;
   std::int64_t blocks = tiles(params_.m, params_.n, kernel_->tile_m, kernel_->tile_n);
   if (!is_split()) blocks = std::min<std::int64_t>(blocks, kMultiprocessors * kernel_->blocks);
@@ -179,7 +188,7 @@ Convolution::Convolution(Precision precision, const Stem& stem, const StemInput&
 }
 
 Convolution::Convolution(Precision precision, const Layer& layer, const Activation& in)
-    : choice_{TileShape::m64n64_cluster, 8},
+    : choice_{TileShape::m64n64_cluster, head_split(precision, in.c)},
       kernel_(&gemm_kernel(precision, choice_.shape, row_bytes_of(precision, in.c))) {
   const int bytes = element_bytes_of(precision), channels = kernel_->row_bytes / bytes;
   const std::int64_t pixel = std::int64_t{in.c} * bytes;
