@@ -110,7 +110,8 @@ echo "install_dependencies: installing ${missing[*]#\?}" >&2
 install=()
 for package in "${missing[@]}"; do
   name=${package#\?}
-  if [ "$package" != "$name" ] && ! apt-cache policy "$name" | grep -q 'Candidate: [^(]'; then
+  # Not through a pipe: grep would end at the first match, and apt-cache fail at its next line.
+  if [ "$package" != "$name" ] && ! grep -q 'Candidate: [^(]' <<< "$(apt-cache policy "$name")"; then
     echo "install_dependencies: $name is not in this distribution; what needs it is left out" >&2
   else
     install+=("$name")
