@@ -3,7 +3,7 @@
 # empty environment, it says its version and what it lacks. scripts/check_static.sh PROGRAM
 set -euo pipefail
 program=$1
-if readelf -d "$program" | grep -q NEEDED || readelf -l "$program" | grep -q INTERP; then
+if readelf -d "$program" | grep NEEDED > /dev/null || readelf -l "$program" | grep INTERP > /dev/null; then
   echo "check_static: $program is linked dynamically:" >&2
   readelf -d "$program" | grep NEEDED >&2
   exit 1
