@@ -103,6 +103,7 @@ TEST_F(SharedRuns, NormaliseOnTheirDevice) {
   const PixelTable table = pixel_table(model_.preprocess.mean, model_.preprocess.std);
   const std::vector<float> input = test::normalised(rgb, shape_, model_.preprocess);
   std::vector<float> pixels(5), floats(5);
+  executable->prepare_pixels(table, shape_, *workspace);
   executable->run_pixels(rgb.data(), table, shape_, pixels.data(), *workspace, nullptr);
   executable->run(input.data(), shape_, floats.data(), *workspace, nullptr);
   EXPECT_EQ(pixels, floats);
