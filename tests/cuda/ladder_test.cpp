@@ -33,6 +33,17 @@ constexpr double kContract = 3e-5;
 
 struct ConvCase {
   int n, ic, ih, iw, oc, kernel, stride;
+
+  Conv2dParams params() const {
+    return {.n = n,
+            .ic = ic,
+            .ih = ih,
+            .iw = iw,
+            .oc = oc,
+            .kernel = kernel,
+            .stride = stride,
+            .padding = kernel / 2};
+  }
 };
 
 // Each tile, with edges in every direction: single pixels, prime sides, pictures with a multiple of four
@@ -59,14 +70,7 @@ class LadderConv : public testing::TestWithParam<ConvCase> {
   void SetUp() override {
     RESNET_REQUIRE_GPU();
     const ConvCase& c = GetParam();
-    params = {.n = c.n,
-              .ic = c.ic,
-              .ih = c.ih,
-              .iw = c.iw,
-              .oc = c.oc,
-              .kernel = c.kernel,
-              .stride = c.stride,
-              .padding = c.kernel / 2};
+    params = c.params();
     weight = random_values(std::int64_t{c.oc} * params.rows(), 3);
     input = on_device(random_values(std::int64_t{c.n} * c.ic * c.ih * c.iw, 2));
     expected = reference_of(params);
@@ -174,15 +178,7 @@ INSTANTIATE_TEST_SUITE_P(Shapes, LadderWinograd, testing::ValuesIn(winograd_case
 TEST(LadderTile, TheCasesReachEveryTileOfAnH200) {
   std::set<int> reached;
   for (const ConvCase& c : kCases) {
-    const Conv2dParams p{.n = c.n,
-                         .ic = c.ic,
-                         .ih = c.ih,
-                         .iw = c.iw,
-                         .oc = c.oc,
-                         .kernel = c.kernel,
-                         .stride = c.stride,
-                         .padding = c.kernel / 2};
-    reached.insert(ladder::choose_tile(ladder::implicit_shape(p), 132).m);
+    reached.insert(ladder::choose_tile(ladder::implicit_shape(c.params()), 132).m);
   }
   EXPECT_EQ(reached, (std::set<int>{ladder::SmallTile::kM, ladder::WideTile::kM, ladder::LargeTile::kM}));
 }
