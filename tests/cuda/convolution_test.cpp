@@ -349,14 +349,15 @@ TEST_P(CudaManyTiles, EqualTheReference) {
   compare(GetParam(), kLarge);
 }
 
+class CudaTiles : public CudaConvolution {};
+
 // The numeric contract: within a family and split, neither the tile nor who adds up the chunks changes a bit.
-TEST_P(CudaConvolution, TheTileChangesNoBit) {
+TEST_P(CudaTiles, TheTileChangesNoBit) {
   const Subject& subject = GetParam();
-  const bool sm90 = subject.family == cuda::Family::sm90;
-  if (sm90 && subject.split > 1) GTEST_SKIP() << "the only one of its kind";
   const int last =
-      sm90 ? static_cast<int>(TileShape::m64n64)
-           : static_cast<int>(cuda::gathered::kernels_of(subject.family, subject.precision).size()) - 1;
+      subject.family == cuda::Family::sm90
+          ? static_cast<int>(TileShape::m64n64)
+          : static_cast<int>(cuda::gathered::kernels_of(subject.family, subject.precision).size()) - 1;
   const Subject other{subject.family, subject.precision, last, subject.split, false};
   for (const ConvCase& c : kSmall) {
     if (!subject.suits(c)) continue;
@@ -366,11 +367,11 @@ TEST_P(CudaConvolution, TheTileChangesNoBit) {
   }
 }
 
+class CudaPairs : public CudaConvolution {};
+
 // A block's first convolution and its shortcut in one launch have the bits of two.
-TEST_P(CudaConvolution, PairsHaveTheBitsOfTwoLaunches) {
+TEST_P(CudaPairs, HaveTheBitsOfTwoLaunches) {
   const Subject& subject = GetParam();
-  if (subject.family != cuda::Family::sm90 || subject.sm90().shape != TileShape::m64n64_cluster)
-    GTEST_SKIP() << "for the kernel of few pixels";
   const Precision precision = subject.precision;
   const bool int8 = precision == Precision::int8;
   for (const int shortcut_split : {1, subject.split}) {
@@ -439,15 +440,34 @@ std::string name_of(const testing::TestParamInfo<Subject>& of) {
          "_split" + std::to_string(s.split) + (s.spread ? "_spread" : "");
 }
 
-// Chunks are for few tiles.
-std::vector<Subject> subjects_of_many_tiles() {
+bool is_sm90(const Subject& s) {
+  return s.family == cuda::Family::sm90;
+}
+
+auto subjects_that(bool (*suit)(const Subject&)) {
   std::vector<Subject> some = subjects();
-  std::erase_if(some, [](const Subject& s) { return s.family != cuda::Family::sm90 && s.split > 1; });
-  return some;
+  std::erase_if(some, [&](const Subject& s) { return !suit(s); });
+  return testing::ValuesIn(some);
+}
+
+// Chunks are for few tiles.
+bool suits_many_tiles(const Subject& s) {
+  return is_sm90(s) || s.split == 1;
+}
+
+// Of sm90's kernels one alone splits k.
+bool has_other_tiles(const Subject& s) {
+  return !is_sm90(s) || s.split == 1;
+}
+
+bool is_for_few_pixels(const Subject& s) {
+  return is_sm90(s) && s.sm90().shape == TileShape::m64n64_cluster;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CudaConvolution, testing::ValuesIn(subjects()), name_of);
-INSTANTIATE_TEST_SUITE_P(All, CudaManyTiles, testing::ValuesIn(subjects_of_many_tiles()), name_of);
+INSTANTIATE_TEST_SUITE_P(All, CudaManyTiles, subjects_that(suits_many_tiles), name_of);
+INSTANTIATE_TEST_SUITE_P(All, CudaTiles, subjects_that(has_other_tiles), name_of);
+INSTANTIATE_TEST_SUITE_P(All, CudaPairs, subjects_that(is_for_few_pixels), name_of);
 
 }  // namespace
 }  // namespace resnet

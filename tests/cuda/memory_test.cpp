@@ -64,7 +64,8 @@ TEST(Events, MeasureTimeInTheStream) {
   RESNET_REQUIRE_GPU();
   const Stream stream;
   const Event begin, end;
-  DeviceBuffer<char> from(std::size_t{64} << 20), to(from.size());
+  const DeviceBuffer<float> from = upload<float>(test::random_values(std::size_t{1} << 20, 2));
+  DeviceBuffer<float> to(from.size());
   begin.record(stream.get());
   copy_bytes(to.data(), from.data(), from.bytes(), stream.get());
   end.record(stream.get());
