@@ -106,34 +106,99 @@ __device__ __forceinline__ std::uint8_t pixel_of(float x, float mean, float std)
   return round_to_u8(__fmul_rn(__fadd_rn(__fmul_rn(x, std), mean), 255.0f));
 }
 
-// The greatest of kCount neighbouring channels' values and those before; NaN wins. Pairs of fp32 are compared
-// by their sums, and the greater pair is kept as it is.
+// The greater of each of the two halves of a word.
+__device__ __forceinline__ std::uint32_t greater_u16(std::uint32_t a, std::uint32_t b) {
+#if __CUDA_ARCH__ >= 900
+  asm("max.u16x2 %0, %0, %1;" : "+r"(a) : "r"(b));
+  return a;
+#else
+  return __vmaxu2(a, b);
+#endif
+}
+
+// The greatest values of kCount neighbouring channels among those it meets; NaN wins. Pairs of fp32 are
+// compared by their sums, and the greater pair is kept as it is.
 template <class Format, int kCount>
-__device__ __forceinline__ void keep_greatest(
-    Pack<typename Format::Element, kCount> (&best)[Format::kPlanes],
-    const Pack<typename Format::Element, kCount> (&here)[Format::kPlanes]) {
-  if constexpr (Format::kPlanes == 2) {
+class Greatest {
+ public:
+  using Values = Pack<typename Format::Element, kCount>;
+
+  __device__ __forceinline__ explicit Greatest(const Values (&first)[Format::kPlanes]) {
 #pragma unroll
-    for (int e = 0; e < kCount; ++e) {
-      const float kept = Format::widen(best[0].e[e]) + Format::widen(best[1].e[e]);
-      const float v = Format::widen(here[0].e[e]) + Format::widen(here[1].e[e]);
-      if (v <= kept) continue;
-      best[0].e[e] = here[0].e[e], best[1].e[e] = here[1].e[e];
-    }
-  } else if constexpr (sizeof(typename Format::Element) == 1) {
+    for (int plane = 0; plane < Format::kPlanes; ++plane) best_[plane] = first[plane];
+  }
+
+  __device__ __forceinline__ void meet(const Values (&here)[Format::kPlanes]) {
+    if constexpr (Format::kPlanes == 2) {
 #pragma unroll
-    for (int e = 0; e < kCount; e += 4) {
-      auto* kept = reinterpret_cast<unsigned*>(&best[0].e[e]);
-      *kept = __vmaxu4(*kept, *reinterpret_cast<const unsigned*>(&here[0].e[e]));
-    }
-  } else {
-    using Two = typename Format::Two;
+      for (int e = 0; e < kCount; ++e) {
+        const float kept = Format::widen(best_[0].e[e]) + Format::widen(best_[1].e[e]);
+        const float v = Format::widen(here[0].e[e]) + Format::widen(here[1].e[e]);
+        if (v <= kept) continue;
+        best_[0].e[e] = here[0].e[e], best_[1].e[e] = here[1].e[e];
+      }
+    } else {
+      using Two = typename Format::Two;
 #pragma unroll
-    for (int e = 0; e < kCount; e += 2) {
-      auto* kept = reinterpret_cast<Two*>(&best[0].e[e]);
-      *kept = __hmax2_nan(*kept, *reinterpret_cast<const Two*>(&here[0].e[e]));
+      for (int e = 0; e < kCount; e += 2) {
+        auto* kept = reinterpret_cast<Two*>(&best_[0].e[e]);
+        *kept = __hmax2_nan(*kept, *reinterpret_cast<const Two*>(&here[0].e[e]));
+      }
     }
   }
-}
+
+  __device__ __forceinline__ void meet(const Greatest& other) {
+    meet(other.best_);
+  }
+
+  __device__ __forceinline__ void get(Values (&values)[Format::kPlanes]) const {
+#pragma unroll
+    for (int plane = 0; plane < Format::kPlanes; ++plane) values[plane] = best_[plane];
+  }
+
+ private:
+  Values best_[Format::kPlanes];
+};
+
+// Bytes are compared as the upper halves of 16 bits: every second one in its place, the others moved up by
+// one. What lies below them decides between equal ones only.
+template <int kCount>
+class Greatest<Int8, kCount> {
+ public:
+  using Values = Pack<std::uint8_t, kCount>;
+
+  __device__ __forceinline__ explicit Greatest(const Values (&first)[1]) {
+#pragma unroll
+    for (int i = 0; i < kCount / 4; ++i) odd_[i] = word(first, i), even_[i] = odd_[i] << 8;
+  }
+
+  __device__ __forceinline__ void meet(const Values (&here)[1]) {
+#pragma unroll
+    for (int i = 0; i < kCount / 4; ++i) {
+      odd_[i] = greater_u16(odd_[i], word(here, i));
+      even_[i] = greater_u16(even_[i], word(here, i) << 8);
+    }
+  }
+
+  __device__ __forceinline__ void meet(const Greatest& other) {
+#pragma unroll
+    for (int i = 0; i < kCount / 4; ++i) {
+      odd_[i] = greater_u16(odd_[i], other.odd_[i]);
+      even_[i] = greater_u16(even_[i], other.even_[i]);
+    }
+  }
+
+  __device__ __forceinline__ void get(Values (&values)[1]) const {
+#pragma unroll
+    for (int i = 0; i < kCount / 4; ++i)
+      reinterpret_cast<std::uint32_t*>(&values[0])[i] = __byte_perm(even_[i], odd_[i], 0x7351);
+  }
+
+ private:
+  static __device__ __forceinline__ std::uint32_t word(const Values (&values)[1], int i) {
+    return reinterpret_cast<const std::uint32_t*>(&values[0])[i];
+  }
+  std::uint32_t odd_[kCount / 4], even_[kCount / 4];
+};
 
 }  // namespace resnet::cuda

@@ -67,16 +67,26 @@ class Packer {
     return pack(spec, {1, spec.in_channels}, affine);
   }
 
-  // [channels][7 · 4 units of 16 bytes] → [7 · 4 units][channels].
-  static DeviceBuffer<std::byte> windows(const Layer& conv, int element_bytes) {
-    constexpr std::size_t kUnit = 16;
-    const auto channels = static_cast<std::size_t>(conv.spec.out_channels);
-    const std::size_t units = static_cast<std::size_t>(conv.k * element_bytes) / kUnit;
-    std::vector<std::byte> rows(conv.weights.size()), turned(rows.size());
+  // Rows of k, 32 bytes a step, as the threads of a warpgroup hold them: those of two channels, in halves of
+  // 16 bytes. Channels are 16 a warp; a thread's two are 8 apart (int8: neighbours).
+  DeviceBuffer<std::byte> fragments(const Layer& conv, int element_bytes) const {
+    constexpr std::size_t kWord = 4, kHalf = 16, kStep = 2 * kHalf, kLanes = 32;
+    const std::size_t row = static_cast<std::size_t>(conv.k * element_bytes), steps = row / kStep;
+    const std::size_t warps = static_cast<std::size_t>(conv.spec.out_channels) / 16;
+    std::vector<std::byte> rows(conv.weights.size()), turned;
     copy_bytes(rows.data(), conv.weights.data(), rows.size(), nullptr);
-    for (std::size_t o = 0; o < channels; ++o) {
-      for (std::size_t u = 0; u < units; ++u)
-        std::memcpy(&turned[(u * channels + o) * kUnit], &rows[(o * units + u) * kUnit], kUnit);
+    for (std::size_t step = 0; step < steps; ++step) {
+      for (std::size_t lane = 0; lane < warps * kLanes; ++lane) {
+        for (std::size_t word = 0; word < 4; ++word) {
+          const std::size_t in_warp = lane % kLanes / 4, second = word % 2;
+          const std::size_t channel =
+              lane / kLanes * 16 + (element_bytes == 1 ? 2 * in_warp + second : in_warp + 8 * second);
+          const std::size_t at = (element_bytes == 1 ? int8_row(family_, channel) : channel) * row +
+                                 step * kStep + word / 2 * kHalf + lane % 4 * kWord;
+          turned.insert(turned.end(), rows.begin() + static_cast<std::ptrdiff_t>(at),
+                        rows.begin() + static_cast<std::ptrdiff_t>(at + kWord));
+        }
+      }
     }
     return upload(std::span<const std::byte>(turned));
   }
@@ -88,14 +98,14 @@ class Packer {
     if (precision_ == Precision::int8) {
       stem.pixels = pixels();
       stem.conv = pack_int8(spec, order, &stem.pixels);
-      if (family_ == Family::sm90) stem.windows = windows(stem.conv, 1);
+      if (family_ == Family::sm90) stem.fragments = fragments(stem.conv, 1);
       return stem;
     }
     const Affine bn = batch_norm(spec.bn);
     std::vector<float> units;
     stem.conv = pack_float(spec, order, bn, &units);
     if (family_ == Family::sm90 && planes_of(precision_) == 1)
-      stem.windows = windows(stem.conv, element_bytes_of(precision_));
+      stem.fragments = fragments(stem.conv, element_bytes_of(precision_));
     stem.zero = upload_channels(std::vector<float>(units.size()));
     stem.unit_scale = upload_channels(std::move(units));
     stem.bn_scale = upload_channels({bn.scale.begin(), bn.scale.end()});

@@ -44,9 +44,9 @@ struct Block {
 // conv1 reads windows of eight pixels, a row of the filter at a time (StemInput).
 struct Stem {
   Layer conv;
-  // The same weights for the kernel that is fused with maxpool (sm90, formats of one plane), in the tensor
-  // core's own order: [7 rows][4 units][64 channels][16 bytes of k].
-  DeviceBuffer<std::byte> windows;
+  // The same weights for the kernel that is fused with maxpool (sm90, formats of one plane), as registers
+  // hold them: [14 steps of 32 bytes of k][4 warps][32 lanes][4 words].
+  DeviceBuffer<std::byte> fragments;
   DeviceBuffer<float> unit_scale, zero;    // conv1 alone: what takes the power of two back
   DeviceBuffer<float> bn_scale, bn_shift;  // bn1 alone
   PixelRule pixels{};                      // int8

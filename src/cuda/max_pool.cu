@@ -30,24 +30,24 @@ __global__ void max_pool_kernel(const typename Format::Element* __restrict__ in,
   const int x0 = static_cast<int>(i / groups % ow) * 2 - 1,
             y0 = static_cast<int>(i / groups / ow % oh) * 2 - 1;
   const std::size_t image = i / groups / ow / oh;
-  Group best[Format::kPlanes];
-  // A window's centre is always a pixel of the picture.
-  const std::size_t centre = ((image * h + y0 + 1) * w + x0 + 1) * groups + group;
+  const auto load = [&](int y, int x, Group(&values)[Format::kPlanes]) {
+    const std::size_t at = ((image * h + y) * w + x) * groups + group;
 #pragma unroll
-  for (int p = 0; p < Format::kPlanes; ++p)
-    best[p] = reinterpret_cast<const Group*>(in)[p * in_plane + centre];
+    for (int p = 0; p < Format::kPlanes; ++p)
+      values[p] = reinterpret_cast<const Group*>(in)[p * in_plane + at];
+  };
+  Group values[Format::kPlanes];
+  load(y0 + 1, x0 + 1, values);  // a window's centre is always a pixel of the picture
+  Greatest<Format, kChannels> best(values);
   for (int y = max(y0, 0); y < min(y0 + 3, h); ++y) {
     for (int x = max(x0, 0); x < min(x0 + 3, w); ++x) {
-      const std::size_t at = ((image * h + y) * w + x) * groups + group;
-      Group here[Format::kPlanes];
-#pragma unroll
-      for (int p = 0; p < Format::kPlanes; ++p)
-        here[p] = reinterpret_cast<const Group*>(in)[p * in_plane + at];
-      keep_greatest<Format, kChannels>(best, here);
+      load(y, x, values);
+      best.meet(values);
     }
   }
+  best.get(values);
 #pragma unroll
-  for (int p = 0; p < Format::kPlanes; ++p) reinterpret_cast<Group*>(out)[p * out_plane + i] = best[p];
+  for (int p = 0; p < Format::kPlanes; ++p) reinterpret_cast<Group*>(out)[p * out_plane + i] = values[p];
 }
 
 }  // namespace

@@ -177,6 +177,30 @@ __device__ __forceinline__ void load_cluster(std::uint32_t address, T& value) {
   std::memcpy(&value, bits, sizeof value);
 }
 
+// ---- warpgroups ----------------------------------------------------------------------------------------
+
+// A warpgroup's registers a thread, from here on. What some give back before others can take.
+template <int kRegisters>
+__device__ __forceinline__ void take_registers() {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+template <int kRegisters>
+__device__ __forceinline__ void leave_registers() {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
+
+// Matrices of 8 × 8 16-bit values that a warp holds as wgmma's result is held, two neighbouring columns a
+// word, into shared memory: 16 bytes a column, where the lane of the column's number says (lane 8 on: the
+// second).
+__device__ __forceinline__ void store_columns(std::uint32_t address, std::uint32_t a) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x1.trans.shared.b16 [%0], {%1};" ::"r"(address), "r"(a)
+               : "memory");
+}
+__device__ __forceinline__ void store_columns(std::uint32_t address, std::uint32_t a, std::uint32_t b) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x2.trans.shared.b16 [%0], {%1, %2};" ::"r"(address), "r"(a), "r"(b)
+               : "memory");
+}
+
 // ---- wgmma ---------------------------------------------------------------------------------------------
 
 __device__ __forceinline__ void wgmma_fence() {
@@ -236,5 +260,36 @@ RESNET_WGMMA(wgmma_bf16, "m64n128k16.f32.bf16.bf16", 64, RESNET_D64, "%64", "%65
 RESNET_WGMMA(wgmma_u8s8, "m64n64k32.s32.u8.s8", 32, RESNET_D32, "%32", "%33", "%34", RESNET_INOUT_R, int, "")
 RESNET_WGMMA(wgmma_u8s8, "m64n128k32.s32.u8.s8", 64, RESNET_D64, "%64", "%65", "%66", RESNET_INOUT_R, int, "")
 #undef RESNET_WGMMA
+
+#define RESNET_R56(c, a) RESNET_R32(c, a), RESNET_R8(c, a, 32), RESNET_R8(c, a, 40), RESNET_R8(c, a, 48)
+#define RESNET_R80(c, a) RESNET_R64(c, a), RESNET_R8(c, a, 64), RESNET_R8(c, a, 72)
+#define RESNET_D56                                                                                        \
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, " \
+  "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, "  \
+  "%42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55}"
+#define RESNET_D80                                                                                        \
+  "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, %16, %17, %18, %19, %20, %21, " \
+  "%22, %23, %24, %25, %26, %27, %28, %29, %30, %31, %32, %33, %34, %35, %36, %37, %38, %39, %40, %41, "  \
+  "%42, %43, %44, %45, %46, %47, %48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, "  \
+  "%62, %63, %64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79}"
+// The same with A in registers, as mma.sync has it: a warp's sixteen rows, four words a thread.
+#define RESNET_WGMMA_RS(name, shape, registers, a, b_slot, p_slot, constraint, type, tail)                   \
+  __device__ __forceinline__ void name(type(&d)[registers], const uint4& w, std::uint64_t b, int add) {      \
+    asm volatile("{\n.reg .pred p;\nsetp.ne.b32 p, " p_slot                                                  \
+                 ", 0;\n"                                                                                    \
+                 "wgmma.mma_async.sync.aligned." shape " " RESNET_D##registers ", " a ", " b_slot ", p" tail \
+                                                                               ";\n}"                        \
+                 : RESNET_R##registers(constraint, d)                                                        \
+                 : "r"(w.x), "r"(w.y), "r"(w.z), "r"(w.w), "l"(b), "r"(add));                                \
+  }
+// N = 112 and 160.
+#define RESNET_WGMMA_RS_BOTH(name, rest, constraint, type, tail)                                          \
+  RESNET_WGMMA_RS(name, "m64n112" rest, 56, "{%56, %57, %58, %59}", "%60", "%61", constraint, type, tail) \
+  RESNET_WGMMA_RS(name, "m64n160" rest, 80, "{%80, %81, %82, %83}", "%84", "%85", constraint, type, tail)
+RESNET_WGMMA_RS_BOTH(wgmma_f16, "k16.f32.f16.f16", RESNET_INOUT_F, float, ", 1, 1, 0")
+RESNET_WGMMA_RS_BOTH(wgmma_bf16, "k16.f32.bf16.bf16", RESNET_INOUT_F, float, ", 1, 1, 0")
+RESNET_WGMMA_RS_BOTH(wgmma_s8u8, "k32.s32.s8.u8", RESNET_INOUT_R, int, "")
+#undef RESNET_WGMMA_RS_BOTH
+#undef RESNET_WGMMA_RS
 
 }  // namespace resnet::cuda::sm90

@@ -1,79 +1,78 @@
 // conv1 (7 × 7, stride 2), bn1, relu and maxpool (3 × 3, stride 2) in one kernel: what lies between, four
 // times the result's size, never leaves the multiprocessor.
 //
-//   c[r][ow][oc] = relu(scale · sum over kh, kw, ic of x[2r − 3 + kh][2ow − 3 + kw][ic] · w[oc][ic][kh][kw] +
-//   shift) y[p][q][oc]  = max of c[2p − 1 … 2p + 1][2q − 1 … 2q + 1][oc]
+//   c[r][ow][oc] = relu(scale · sum over kh, kw, ic of x[2r − 3 + kh][2ow − 3 + kw][ic] · w[oc][ic][kh][kw]
+//                       + shift)
+//   y[p][q][oc]  = max of c[2p − 1 … 2p + 1][2q − 1 … 2q + 1][oc]
 //
-// A block walks down some rows of the result, a row a step. Four warpgroups work at the same time, each on
-// another step's data, and meet once a step:
+// A block walks down some rows of the result, a row a step. Its warpgroups work on different steps' data, and
+// wait for one another only where one needs what another has made:
 //
-//   0, 1   two more rows of conv1's output on the tensor cores    (step s: rows 2s, 2s + 1 of the block's)
-//   2      four more rows of the picture into shared memory       (what step s + 1 adds)
-//   3      the max of three rows that are complete                (row s − 2 of the block's result)
+//   0, 1   rows 2s and 2s + 1 of conv1's output on the tensor cores, a whole row each; the greater of two
+//          neighbours and the one before them leave the registers, so that half a row is written
+//   2      the four rows of the picture that a step adds, some steps ahead
+//   3      the max of three such rows, when they are complete
+//
+// The product is weights · pixels, so that the left operand, the filter, stays in registers for the whole
+// picture, and shared memory is read for the pixels alone: the other way round, products of 64 channels would
+// keep it busy all the time.
+//
+//   d[oc][ow] = sum over k of w[oc][k] · x[k][ow]
 //
 // The picture lies in shared memory as pixels of 4 elements (int8: 8); two neighbouring pixels are 16 bytes,
 // a unit, and an output pixel's window begins one unit after that of the pixel to its left:
 //
-//   unit:      0   1   2   3   4   5 …          8 rows of A, 16 bytes of k each, are 8 neighbouring units;
+//   unit:      0   1   2   3   4   5 …          8 columns of x, 16 bytes of k each, are 8 neighbouring units;
 //   ow = 0:   [0   1   2   3]                   the next 16 bytes of k begin one unit later
 //   ow = 1:       [1   2   3   4]
 //
-// Without a swizzle the tensor core reads A as core matrices of 8 rows × 16 bytes, 128 bytes in one piece,
+// Without a swizzle the tensor core reads x as core matrices of 8 columns × 16 bytes, 128 bytes in one piece,
 // wherever its descriptor says. Here they overlap: SBO = 8 units to the next 8 pixels, LBO = 1 unit to the
 // next 16 bytes of k. So the windows are never written out.
 //
 // Order of additions, and so the bits, are those of conv1 alone (implicit_gemm.cuh). For formats of one
-// plane: in fp32 the rings would not fit. Bound for large batches: the tensor core, 110 µs of an H200 for 256
-// pictures of 224 × 224 in fp16. Test: ctest -R cuda_precision; time: resnet bench --layers
+// plane: fp32 would take three times the products. Bound for large batches: the tensor core, 110 µs of an
+// H200 for 256 pictures of 224 × 224 in fp16. Test: ctest -R cuda_precision; time: resnet bench --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/sm90/arithmetic.cuh"
 #include "cuda/sm90/implicit_gemm.hpp"
 #include "cuda/sm90/stem_pool.hpp"
 
-#include <algorithm>
+#include <type_traits>
 
 namespace resnet::cuda::sm90 {
 namespace {
 
 constexpr int kFilter = 7, kChannels = 64;
-constexpr int kUnit = 16;                                  // bytes: two pixels
-constexpr int kRowUnits = 4;                               // of k: a row of the filter, eight pixels
-constexpr int kWeightRow = kRowUnits * kChannels * kUnit;  // bytes of a row of the filter
-constexpr int kWeights = kFilter * kWeightRow;             // bytes
-constexpr int kGroup = 128, kBlock = 6 * kGroup;           // threads
-constexpr int kPictureRing = 16;                           // rows: 9 that a step reads, 4 that are loaded
-constexpr int kConvRing = 6;  // rows: 3 that are pooled, 1 for later, 2 being made
-[[maybe_unused]] constexpr int kFirstRows = 9,
-                               kNextRows = 4;  // of the picture, before the first step and in each
+constexpr int kUnit = 16;               // bytes: two pixels
+constexpr int kStepsOfK = 2 * kFilter;  // of 32 bytes; two are a row of the filter, eight pixels
+constexpr int kGroup = 128;             // threads
+constexpr int kConvGroups = 2;
+constexpr int kBlock = (kConvGroups + 2) * kGroup;
+constexpr int kPictureRing = 32, kConvRing = 8;  // rows
+// Rows of the picture: what the first step reads, and what each adds.
+constexpr int kFirstRows = 9, kNextRows = 4;
+// Steps by which rows may be loaded ahead of the last step that all have left, and conv1 may be ahead of the
+// pool.
+constexpr int kLoadAhead = (kPictureRing - kFirstRows) / kNextRows + 1, kConvAhead = kConvRing / 2;
+
+// Barriers in shared memory: a ring for each thing waited for; the n-th time is number n % kRing of it.
+constexpr int kRing = 8;
+enum Event { kRowsLoaded, kRowsMade, kRowsPooled, kEvents };
+static_assert(kLoadAhead < kRing && kConvAhead < kRing);
 
 struct Geometry {
   int h, w;    // of the picture
   int ch, cw;  // of conv1's output
   int oh, ow;  // of the result
   int rows;    // of the result a block
-  int units;   // of a row in shared memory: whole tiles may be read past the last pixel
 
-  __host__ __device__ int picture_row() const { return units * kUnit; }  // bytes
-  __host__ __device__ int conv_row(int element_bytes) const { return cw * kChannels * element_bytes; }
   __host__ __device__ int blocks_an_image() const { return (oh + rows - 1) / rows; }
-  int shared(int element_bytes) const {
-    return 128 + kWeights + kPictureRing * picture_row() + kConvRing * conv_row(element_bytes) + 8;
-  }
 };
 
-Geometry geometry_of(int h, int w) {
-  Geometry g{};
-  g.h = h, g.w = w;
-  g.ch = stem_side(h), g.cw = stem_side(w);
-  g.oh = stem_side(g.ch), g.ow = stem_side(g.cw);
-  g.rows = g.oh;
-  g.units = std::max(g.cw, 64) + 8;
-  return g;
-}
-
-// Rows a block so that the blocks' rounds over the multiprocessors take the fewest steps; a block needs three
-// more than it has rows.
+// Rows a block so that the blocks' rounds over the multiprocessors take the fewest steps; a block takes as
+// long as three more than it has rows.
 int rows_a_block(const Geometry& geometry, int images) {
   Geometry g = geometry;
   int best = 1, fewest = 0;
@@ -85,6 +84,42 @@ int rows_a_block(const Geometry& geometry, int images) {
   return best;
 }
 
+// What lies where in shared memory, for rows of conv1's output of at most kColumns pixels. All are computed,
+// whatever the picture's width.
+template <class Format, int kColumns>
+struct Layout {
+  using Element = typename Format::Element;
+  static constexpr int kUnits = kColumns + 8;  // of a row of the picture
+  static constexpr int kPictureRow = kUnits * kUnit;
+  static constexpr int kPixel = kChannels * static_cast<int>(sizeof(Element));  // bytes
+  static constexpr int kConvRow = kColumns / 2 * kPixel;                        // pooled along the row
+  static constexpr int kConv = kPictureRing * kPictureRow;
+  static constexpr int kBarriers = kConv + kConvRing * kConvRow;
+  static constexpr int kShared = 128 + kBarriers + 8 * kRing * kEvents;
+  static_assert(kShared <= kSharedLimit && kPictureRow % 128 == 0 && kConvRow % 128 == 0);
+
+  static __device__ __forceinline__ int picture_row(int row) { return row % kPictureRing * kPictureRow; }
+  static __device__ __forceinline__ int conv_row(int row) { return kConv + row % kConvRing * kConvRow; }
+
+  // Of 16 bytes of a pixel in a row of conv1's output: they change places, so that neither eight pixels that
+  // are written nor 128 bytes that are read meet in a bank.
+  static __device__ __forceinline__ int conv_byte(int pixel, int piece) {
+    constexpr int kPieces = kPixel / 16, kInLine = 128 / kPixel;
+    return pixel * kPixel + (piece ^ (pixel / kInLine % kPieces)) * 16;
+  }
+};
+
+// For the n-th time, counted from 0.
+[[maybe_unused]] __device__ __forceinline__ void wait_for(std::uint32_t barriers, Event event, int n) {
+  barrier_wait(barriers + 8 * (kRing * event + n % kRing), n / kRing % 2);
+}
+
+// This warp's part of it, after all that the warp has read and written.
+[[maybe_unused]] __device__ __forceinline__ void arrive_at(std::uint32_t barriers, Event event, int n) {
+  __syncwarp();
+  if (threadIdx.x % 32 == 0) barrier_arrive(barriers + 8 * (kRing * event + n % kRing));
+}
+
 // Core matrices without a swizzle; strides in bytes.
 [[maybe_unused]] __device__ __forceinline__ std::uint64_t core_matrices(std::uint32_t address, int k_stride,
                                                                         int row_stride) {
@@ -92,146 +127,229 @@ int rows_a_block(const Geometry& geometry, int images) {
          (static_cast<std::uint64_t>(k_stride >> 4) << 16) | ((address & 0x3FFFF) >> 4);
 }
 
-// Rows [first, first + count) of those the block needs into the ring, as units, zeros (int8: the pixel that
-// stands for them) around the picture; row 0 lies at y0 of the picture. By `warps` warps, 32 pixels each a
-// time; what a thread loads of kAtOnce of them is all on its way before the first is used.
-template <class Format>
-__device__ __forceinline__ void load_picture(const float* picture, const Geometry& g, const PixelRule& rule,
-                                             int y0, int first, int count, int warp, int warps,
-                                             std::byte* ring) {
-  using Element = typename Format::Element;
-  constexpr int kElements = sizeof(Element) == 1 ? 8 : 4, kAtOnce = 4;
-  const int pixels = g.units * 2, lane = static_cast<int>(threadIdx.x) % 32, plane = g.h * g.w;
-  const int pieces_a_row = (pixels + 31) / 32, pieces = count * pieces_a_row;
-  for (int piece = warp; piece < pieces; piece += kAtOnce * warps) {
-    float values[kAtOnce][3];
-    const auto place = [&](int k, int& row, int& i) {
-      const int mine = piece + k * warps;
-      row = first + mine / pieces_a_row;
-      i = mine % pieces_a_row * 32 + lane;
-      return mine < pieces && i < pixels;
-    };
-    const auto in_picture = [&](int row, int i) {
-      return y0 + row >= 0 && y0 + row < g.h && i >= 3 && i < g.w + 3;
-    };
+// A row of the picture on its way into the ring, by one warp: as units, zeros (int8: the pixel that stands
+// for them) around the picture. What fetch() asks of memory arrives while the warp waits for something else.
+template <class Format, int kColumns>
+class PictureRow {
+ public:
+  // Rows are counted from the block's first, which lies at y0 of the picture.
+  __device__ __forceinline__ PictureRow(const float* picture, const Geometry& g, const PixelRule& rule,
+                                        int y0, std::byte* shared)
+      : picture_(picture), g_(g), rule_(rule), y0_(y0), shared_(shared) {}
+
+  __device__ __forceinline__ void fetch(int row) {
+    const int y = y0_ + row;
+    row_ = row;
+    in_picture_ = y >= 0 && y < g_.h;
+    const float* from = picture_ + static_cast<std::ptrdiff_t>(y) * g_.w - kPadding;
 #pragma unroll
-    for (int k = 0; k < kAtOnce; ++k) {
-      int row, i;
-      const bool inside = place(k, row, i) && in_picture(row, i);
-      const float* from = picture + static_cast<std::ptrdiff_t>(y0 + row) * g.w + i - 3;
+    for (int k = 0; k < kPieces; ++k) {
+      const bool inside = in_picture(column(k));
 #pragma unroll
-      for (int c = 0; c < 3; ++c) values[k][c] = inside ? from[c * plane] : 0.0f;
-    }
-#pragma unroll
-    for (int k = 0; k < kAtOnce; ++k) {
-      int row, i;
-      if (!place(k, row, i)) continue;
-      Pack<Element, kElements> pack = {};
-#pragma unroll
-      for (int c = 0; c < 3; ++c) {
-        if constexpr (sizeof(Element) == 1) {
-          pack.e[c] = in_picture(row, i) ? pixel_of(values[k][c], rule.mean[c], rule.std[c]) : rule.centre[c];
-        } else {
-          pack.e[c] = Format::narrow(values[k][c]);
-        }
-      }
-      reinterpret_cast<Pack<Element, kElements>*>(ring + row % kPictureRing * g.picture_row())[i] = pack;
+      for (int c = 0; c < 3; ++c) values_[k][c] = inside ? from[c * g_.h * g_.w + column(k)] : 0.0f;
     }
   }
-}
 
-// Byte of a pixel's channel in a row of conv1's output: groups of 16 bytes change places, so that neither the
-// writes (8 pixels × 4 threads) nor the reads of the pool meet in a bank.
-template <class Element>
-__device__ __forceinline__ int conv_byte(int pixel, int channel) {
-  constexpr int kRow = kChannels * sizeof(Element);
-  const int byte = channel * static_cast<int>(sizeof(Element));
-  return pixel * kRow + (byte ^ (pixel % (kRow / 16) * 16));
-}
+  __device__ __forceinline__ void put() const {
+    Pixel* to = reinterpret_cast<Pixel*>(shared_ + L::picture_row(row_));
+#pragma unroll
+    for (int k = 0; k < kPieces; ++k) {
+      if (column(k) < 2 * L::kUnits) to[column(k)] = pixel(k);
+    }
+  }
 
-// Row i of the block's conv1 output, 64 pixels a time: the tiles that are left to this warpgroup, every
-// second one.
-template <class Format>
-[[maybe_unused]] __device__ __forceinline__ void convolve_row(const Geometry& g, const GemmParams& p, int i,
-                                                              int half_of_tiles, std::uint32_t picture,
-                                                              std::uint32_t weights, std::byte* to) {
+ private:
+  using L = Layout<Format, kColumns>;
   using Element = typename Format::Element;
-  const int thread = static_cast<int>(threadIdx.x) % kGroup;
-  for (int first = 64 * half_of_tiles; first < g.cw; first += 128) {
-    // The last tile is moved left rather than cut: what it shares with the one before comes out the same.
-    const int pixel = max(min(first, g.cw - 64), 0);
-    typename Format::Sum sum[32];
+  using Pixel = Pack<Element, kUnit / 2 / static_cast<int>(sizeof(Element))>;
+  static constexpr int kPadding = 3, kPieces = (2 * L::kUnits + 31) / 32;
+
+  static __device__ __forceinline__ int column(int k) {
+    return static_cast<int>(threadIdx.x) % 32 + 32 * k;
+  }
+  __device__ __forceinline__ bool in_picture(int column) const {
+    return in_picture_ && column >= kPadding && column < g_.w + kPadding;
+  }
+
+  __device__ __forceinline__ Pixel pixel(int k) const {
+    Pixel pixel = {};
+    const bool inside = in_picture(column(k));
+#pragma unroll
+    for (int c = 0; c < 3; ++c) {
+      if constexpr (sizeof(Element) == 1) {
+        pixel.e[c] = inside ? pixel_of(values_[k][c], rule_.mean[c], rule_.std[c]) : rule_.centre[c];
+      } else {
+        pixel.e[c] = Format::narrow(values_[k][c]);
+      }
+    }
+    return pixel;
+  }
+
+  const float* picture_;
+  const Geometry& g_;
+  const PixelRule& rule_;
+  int y0_;
+  std::byte* shared_;
+  int row_ = 0;
+  bool in_picture_ = false;
+  float values_[kPieces][3];
+};
+
+// A warpgroup's part of the products: all 64 channels of a row of conv1's output, 16 a warp. A thread holds
+// two of them, c0 and c1, of pixels 8 · j + 2 · t and the next (t is the lane in its four), for all j. From
+// then on a word is what it has of two pairs of pixels, j = 2 · i and 2 · i + 1, of one channel (int8: of
+// both), 16 bits a pixel.
+template <class Format, int kColumns>
+class ConvRow {
+ public:
+  __device__ __forceinline__ ConvRow(const Geometry& g, const float* scale, const float* shift,
+                                     const std::byte* fragments)
+      : g_(g) {
+    const int thread = static_cast<int>(threadIdx.x) % kGroup, lane = thread % 32;
+#pragma unroll
+    for (int step = 0; step < kStepsOfK; ++step)
+      weights_[step] = reinterpret_cast<const uint4*>(fragments)[step * kGroup + thread];
+    t_ = lane % 4;
+    warp_ = thread / 32;
+#pragma unroll
+    for (int c = 0; c < 2; ++c) {
+      const int channel = warp_ * 16 + (kBytes ? lane / 4 * 2 + c : lane / 4 + 8 * c);
+      scale_[c] = scale[channel], shift_[c] = shift[channel];
+    }
+  }
+
+  // Row i of the block's; `shared` is the layout's address.
+  __device__ __forceinline__ void multiply(int i, std::uint32_t shared) {
     wgmma_fence();
 #pragma unroll
-    for (int kh = 0; kh < kFilter; ++kh) {
-      const std::uint32_t a = picture + (2 * i + kh) % kPictureRing * g.picture_row() + pixel * kUnit;
-#pragma unroll
-      for (int step = 0; step < 2; ++step) {
-        multiply<Format>(sum, core_matrices(a + step * 2 * kUnit, kUnit, 8 * kUnit),
-                         core_matrices(weights + kh * kWeightRow + step * 2 * kChannels * kUnit,
-                                       kChannels * kUnit, 8 * kUnit),
-                         kh + step > 0);
+    for (int step = 0; step < kStepsOfK; ++step) {
+      const std::uint32_t x = shared + L::picture_row(2 * i + step / 2) + step % 2 * 2 * kUnit;
+      const std::uint64_t pixels = core_matrices(x, kUnit, 8 * kUnit);
+      if constexpr (kBytes) {
+        wgmma_s8u8(sum_, weights_[step], pixels, step > 0);
+      } else if constexpr (std::is_same_v<Format, BFloat>) {
+        wgmma_bf16(sum_, weights_[step], pixels, step > 0);
+      } else {
+        wgmma_f16(sum_, weights_[step], pixels, step > 0);
       }
     }
     wgmma_commit();
     wgmma_wait<0>();
+  }
+
+  // bn1 and relu; of pixels 2x − 1, 2x and 2x + 1 the greatest, into place x of the row.
+  __device__ __forceinline__ void pool_into(std::uint32_t row) const {
+    const int lane = static_cast<int>(threadIdx.x) % 32;
+    std::uint32_t before[kWords] = {};  // the odd pixels of the last i, from the lane to the left
 #pragma unroll
-    for (int j = 0; j < kChannels / 8; ++j) {
-      const int channel = channel_of<Element>(j, thread % 4);
-      const Affine<2> affine = load_affine<2>(p, channel);
+    for (int i = 0; i < kColumns / 16; ++i) {
+      std::uint32_t words[kWords];
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int x = pixel + thread / 32 * 16 + thread % 32 / 4 + 8 * half;
-        const typename Format::Sum pair[2] = {sum[4 * j + 2 * half], sum[4 * j + 2 * half + 1]};
-        Pack<Element, 2> pack[1];
-        finish_values<Format, false>(pair, p, affine, pack);
-        if (x < g.cw) *reinterpret_cast<Pack<Element, 2>*>(to + conv_byte<Element>(x, channel)) = pack[0];
+      for (int w = 0; w < kWords; ++w) {
+        const std::uint32_t even = finished(i, 0, w), odd = finished(i, 1, w);
+        // Lane 0 of four has its left neighbours one j back: of the first, in the word before.
+        const std::uint32_t from_left = __shfl_sync(0xFFFFFFFF, odd, (lane & ~3) | ((lane + 3) & 3));
+        const std::uint32_t left = t_ > 0   ? from_left
+                                   : i == 0 ? __byte_perm(even, from_left, 0x5410)
+                                            : __byte_perm(before[w], from_left, 0x5432);
+        before[w] = from_left;
+        words[w] = greatest(even, within(i, odd, even), left);
+      }
+      // Column 2 · t of the matrix is place 8 · i + t, column 2 · t + 1 four on.
+      const int place = 8 * i + lane % 8 / 2 + lane % 2 * 4;
+      if constexpr (kBytes) {
+        store_columns(row + L::conv_byte(place, warp_), words[0]);
+      } else {
+        store_columns(row + L::conv_byte(place, 2 * warp_ + lane / 8 % 2), words[0], words[1]);
       }
     }
   }
-}
 
-// One row of the result by the last two warpgroups: rows 2q, 2q + 1 and 2q + 2 of the block's conv1 output,
-// of which row i is row c0 + i of the picture's.
-template <class Format>
-__device__ __forceinline__ void pool_row(const Geometry& g, int q, int c0, const std::byte* conv,
+ private:
+  using L = Layout<Format, kColumns>;
+  using Element = typename Format::Element;
+  static constexpr bool kBytes = sizeof(Element) == 1;
+  static constexpr int kWords = kBytes ? 1 : 2;
+
+  // Pixels 8 · j + 2 · t + odd of j = 2 · i and 2 · i + 1.
+  __device__ __forceinline__ std::uint32_t finished(int i, int odd, int word) const {
+    EpilogueParams rule{};
+    rule.relu = true, rule.low = 0, rule.high = 255;
+    constexpr int kCount = 4 / static_cast<int>(sizeof(Element));
+    typename Format::Sum sum[kCount];
+    Affine<kCount> affine;
+#pragma unroll
+    for (int e = 0; e < kCount; ++e) {
+      const int c = kBytes ? e % 2 : word, j = 2 * i + (kBytes ? e / 2 : e);
+      sum[e] = sum_[4 * j + 2 * c + odd];
+      affine.scale.e[e] = scale_[c], affine.shift.e[e] = shift_[c];
+    }
+    Pack<Element, kCount> values[1];
+    finish_values<Format, false>(sum, rule, affine, values);
+    return reinterpret_cast<const std::uint32_t&>(values[0]);
+  }
+
+  // `odd`, or `even` where the row ends between them.
+  __device__ __forceinline__ std::uint32_t within(int i, std::uint32_t odd, std::uint32_t even) const {
+    if (g_.cw % 2 == 0) return odd;
+    const int pixel = 16 * i + 2 * t_ + 1;
+    return __byte_perm(odd, even, (pixel < g_.cw ? 0x10 : 0x54) | (pixel + 8 < g_.cw ? 0x3200 : 0x7600));
+  }
+
+  static __device__ __forceinline__ std::uint32_t greatest(std::uint32_t a, std::uint32_t b,
+                                                           std::uint32_t c) {
+    using Values = Pack<Element, 4 / static_cast<int>(sizeof(Element))>;
+    Values values[1] = {reinterpret_cast<const Values&>(a)};
+    Greatest<Format, 4 / static_cast<int>(sizeof(Element))> best(values);
+    values[0] = reinterpret_cast<const Values&>(b), best.meet(values);
+    values[0] = reinterpret_cast<const Values&>(c), best.meet(values);
+    best.get(values);
+    return reinterpret_cast<const std::uint32_t&>(values[0]);
+  }
+
+  const Geometry& g_;
+  uint4 weights_[kStepsOfK];
+  float scale_[2], shift_[2];
+  int t_, warp_;
+  typename Format::Sum sum_[kColumns / 2];
+};
+
+// Row q of the block's result by one warpgroup: the max of rows 2q, 2q + 1 and 2q + 2 of the block's conv1
+// output, of which row i is row c0 + i of the picture's. Where they reach over the edge, the one in the
+// middle, which is always there, stands for what is not.
+template <class Format, int kColumns>
+__device__ __forceinline__ void pool_row(const Geometry& g, int q, int c0, const std::byte* shared,
                                          typename Format::Element* out) {
   using Element = typename Format::Element;
+  using L = Layout<Format, kColumns>;
   constexpr int kVector = 16 / sizeof(Element), kVectors = kChannels / kVector;
   using Vector = Pack<Element, kVector>;
-  for (int i = static_cast<int>(threadIdx.x) - 4 * kGroup; i < g.ow * kVectors; i += 2 * kGroup) {
-    const int x = i / kVectors * 2, channel = i % kVectors * kVector;
-    const auto at = [&](int row, int pixel) {
-      return reinterpret_cast<const Vector*>(conv + row % kConvRing * g.conv_row(sizeof(Element)) +
-                                             conv_byte<Element>(pixel, channel));
-    };
-    Vector best[1] = {*at(2 * q + 1, x)};  // a window's centre is always a pixel
-#pragma unroll
-    for (int row = 0; row < 3; ++row) {
-      const int c = c0 + 2 * q + row;
-      if (c < 0 || c >= g.ch) continue;
-#pragma unroll
-      for (int pixel = x - 1; pixel <= x + 1; ++pixel) {
-        if (pixel < 0 || pixel >= g.cw) continue;
-        const Vector here[1] = {*at(2 * q + row, pixel)};
-        keep_greatest<Format, kVector>(best, here);
-      }
-    }
-    reinterpret_cast<Vector*>(out)[i] = best[0];
+  const auto row = [&](int r) {
+    const int c = c0 + 2 * q + r;
+    return shared + L::conv_row(c >= 0 && c < g.ch ? 2 * q + r : 2 * q + 1);
+  };
+  const std::byte *above = row(0), *middle = row(1), *below = row(2);
+  for (int i = static_cast<int>(threadIdx.x) % kGroup; i < g.ow * kVectors; i += kGroup) {
+    const int byte = L::conv_byte(i / kVectors, i % kVectors);
+    Vector values[1] = {*reinterpret_cast<const Vector*>(middle + byte)};
+    Greatest<Format, kVector> best(values);
+    values[0] = *reinterpret_cast<const Vector*>(above + byte), best.meet(values);
+    values[0] = *reinterpret_cast<const Vector*>(below + byte), best.meet(values);
+    best.get(values);
+    reinterpret_cast<Vector*>(out)[i] = values[0];
   }
 }
 
-template <class Format>
+template <class Format, int kColumns>
 __global__ void __launch_bounds__(kBlock, 1)
-    stem_pool_kernel(const float* __restrict__ input, const std::byte* __restrict__ packed, GemmParams p,
-                     PixelRule rule, Geometry g, typename Format::Element* __restrict__ out) {
+    stem_pool_kernel(const float* __restrict__ input, const std::byte* __restrict__ fragments,
+                     const float* __restrict__ scale, const float* __restrict__ shift, PixelRule rule,
+                     Geometry g, typename Format::Element* __restrict__ out) {
 #ifdef __CUDA_ARCH_FEAT_SM90_ALL
+  using L = Layout<Format, kColumns>;
   extern __shared__ std::byte shared_memory[];
   std::byte* shared = shared_memory + (128 - shared_address(shared_memory) % 128) % 128;
-  std::byte* picture = shared + kWeights;
-  std::byte* conv = picture + kPictureRing * g.picture_row();
-  const int conv_row = g.conv_row(sizeof(typename Format::Element));
-  const std::uint32_t arrived = shared_address(conv + kConvRing * conv_row);
+  const std::uint32_t barriers = shared_address(shared) + L::kBarriers;
   const int image = static_cast<int>(blockIdx.x) / g.blocks_an_image();
   const int first = static_cast<int>(blockIdx.x) % g.blocks_an_image() * g.rows,
             rows = min(g.rows, g.oh - first);
@@ -239,78 +357,105 @@ __global__ void __launch_bounds__(kBlock, 1)
             y0 = 2 * c0 - 3;  // of the block's first rows of conv1's output and of the picture
   const int group = static_cast<int>(threadIdx.x) / kGroup, warp = static_cast<int>(threadIdx.x) / 32;
   const float* from = input + static_cast<std::size_t>(image) * 3 * static_cast<std::size_t>(g.h) * g.w;
-  const auto row_of_result = static_cast<std::size_t>(g.ow) * kChannels;
 
   if (threadIdx.x == 0) {
-    barrier_init(arrived, 1);
-    fence_barrier_init();
-    barrier_arrive_expect(arrived, kWeights);
-    load_bytes(shared_address(shared), packed, kWeights, arrived);
+    for (int n = 0; n < kRing; ++n) {
+      barrier_init(barriers + 8 * (kRing * kRowsLoaded + n), kGroup / 32);
+      barrier_init(barriers + 8 * (kRing * kRowsMade + n), kConvGroups * kGroup / 32);
+      barrier_init(barriers + 8 * (kRing * kRowsPooled + n), kGroup / 32);
+    }
   }
   launch_dependents();
   wait_for_prerequisites();
-  load_picture<Format>(from, g, rule, y0, 0, kFirstRows, warp, kBlock / 32, picture);
-  fence_async_proxy();
+  PictureRow<Format, kColumns> picture_row(from, g, rule, y0, shared);
+  if (warp < kFirstRows) {
+    picture_row.fetch(warp);
+    picture_row.put();
+    fence_async_proxy();
+  }
   __syncthreads();
-  barrier_wait(arrived, 0);
 
-  for (int s = 0; s < rows + 2; ++s) {
-    if (group < 4) {
-      const int i = 2 * s + group / 2, c = c0 + i;
-      if (i <= 2 * rows && c >= 0 && c < g.ch) {
-        convolve_row<Format>(g, p, i, group % 2, shared_address(picture), shared_address(shared),
-                             conv + i % kConvRing * conv_row);
-      }
-    } else {
-      if (s < rows) {
-        load_picture<Format>(from, g, rule, y0, kFirstRows + kNextRows * s, kNextRows, warp - 16, 8, picture);
-        fence_async_proxy();
-      }
-      if (s >= 2) {
-        const std::size_t row = static_cast<std::size_t>(image) * g.oh + first + s - 2;
-        pool_row<Format>(g, s - 2, c0, conv, out + row * row_of_result);
-      }
+  // A step more than rows: the last makes only the last row's third.
+  if (group < kConvGroups) {
+    take_registers<168>();  // and the others 88: together what the block has
+    ConvRow<Format, kColumns> row(g, scale, shift, fragments);
+    for (int s = 0; s <= rows; ++s) {
+      if (s >= 1) wait_for(barriers, kRowsLoaded, s - 1);
+      const int i = 2 * s + group, c = c0 + i;
+      row.multiply(i, shared_address(shared));
+      if (s >= kConvAhead) wait_for(barriers, kRowsPooled, s - kConvAhead);
+      if (c >= 0 && c < g.ch && i <= 2 * rows) row.pool_into(shared_address(shared) + L::conv_row(i));
+      arrive_at(barriers, kRowsMade, s);
     }
-    __syncthreads();
+  } else if (group == kConvGroups) {
+    leave_registers<88>();
+    const int mine = kFirstRows + warp % kNextRows - kNextRows;  // of step 0
+    picture_row.fetch(mine + kNextRows);
+    for (int s = 1; s <= rows; ++s) {
+      if (s >= kLoadAhead) wait_for(barriers, kRowsMade, s - kLoadAhead);
+      picture_row.put();
+      fence_async_proxy();
+      arrive_at(barriers, kRowsLoaded, s - 1);
+      if (s < rows) picture_row.fetch(mine + kNextRows * (s + 1));
+    }
+  } else {
+    leave_registers<88>();
+    for (int q = 0; q < rows; ++q) {
+      wait_for(barriers, kRowsMade, q + 1);
+      const std::size_t row = static_cast<std::size_t>(image) * g.oh + first + q;
+      pool_row<Format, kColumns>(g, q, c0, shared, out + row * g.ow * kChannels);
+      arrive_at(barriers, kRowsPooled, q);
+    }
   }
 #endif
+}
+
+// 224 and 320 pixels wide.
+constexpr int kNarrow = 112, kWide = 160;
+
+template <class Format, int kColumns>
+void launch_stem_pool(const Stem& stem, const Geometry& g, const float* input, const Activation& out,
+                      cudaStream_t stream) {
+  const auto kernel = stem_pool_kernel<Format, kColumns>;
+  constexpr int kShared = Layout<Format, kColumns>::kShared;
+  RESNET_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, kShared));
+  cudaLaunchAttribute attribute{};
+  attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  attribute.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(static_cast<unsigned>(out.n * g.blocks_an_image()));
+  config.blockDim = dim3(kBlock);
+  config.dynamicSmemBytes = kShared;
+  config.stream = stream;
+  config.attrs = &attribute;
+  config.numAttrs = 1;
+  const std::byte* fragments = stem.fragments.data();
+  const float *scale = stem.conv.scale.data(), *shift = stem.conv.shift.data();
+  RESNET_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, input, fragments, scale, shift, stem.pixels, g,
+                                       static_cast<typename Format::Element*>(out.data)));
 }
 
 }  // namespace
 
 bool stem_pool_fits(Precision precision, int width) {
-  return planes_of(precision) == 1 &&
-         geometry_of(1, width).shared(element_bytes_of(precision)) <= kSharedLimit;
+  return planes_of(precision) == 1 && stem_side(width) <= kWide;
 }
 
 void stem_pool(Precision precision, const Stem& stem, const float* input, int h, int w, const Activation& out,
                cudaStream_t stream) {
+  Geometry g{};
+  g.h = h, g.w = w;
+  g.ch = stem_side(h), g.cw = stem_side(w);
+  g.oh = stem_side(g.ch), g.ow = stem_side(g.cw);
+  g.rows = rows_a_block(g, out.n);
   with_format(precision, [&](auto format) {
     using Format = decltype(format);
     if constexpr (Format::kPlanes == 1) {
-      Geometry g = geometry_of(h, w);
-      g.rows = rows_a_block(g, out.n);
-      GemmParams params;
-      params.scale = stem.conv.scale.data();
-      params.shift = stem.conv.shift.data();
-      params.relu = true;
-      params.low = 0, params.high = 255;
-      const auto kernel = stem_pool_kernel<Format>;
-      const int shared = g.shared(element_bytes_of(precision));
-      RESNET_CUDA_CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared));
-      cudaLaunchAttribute attribute{};
-      attribute.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-      attribute.val.programmaticStreamSerializationAllowed = 1;
-      cudaLaunchConfig_t config{};
-      config.gridDim = dim3(static_cast<unsigned>(out.n * g.blocks_an_image()));
-      config.blockDim = dim3(kBlock);
-      config.dynamicSmemBytes = static_cast<std::size_t>(shared);
-      config.stream = stream;
-      config.attrs = &attribute;
-      config.numAttrs = 1;
-      const std::byte* weights = stem.windows.data();
-      RESNET_CUDA_CHECK(cudaLaunchKernelEx(&config, kernel, input, weights, params, stem.pixels, g,
-                                           static_cast<typename Format::Element*>(out.data)));
+      if (g.cw <= kNarrow) {
+        launch_stem_pool<Format, kNarrow>(stem, g, input, out, stream);
+      } else {
+        launch_stem_pool<Format, kWide>(stem, g, input, out, stream);
+      }
     }
   });
 }
