@@ -17,7 +17,7 @@ PhotoSpeed measure_photos(const Model& model, const std::string& folder, int thr
   options.max_batch = 64;
   options.decode.exif = ExifOrientation::apply;
   options.preprocess = model.preprocess;
-  options.runners = 1;
+  options.runners = 2;  // as for one GPU (photo_session.cpp), so that as many photos are on their way
   options.infer_pixels = [](std::span<const std::uint8_t>, const Shape&, std::span<float>) {};
   const InferFunction unused = [](std::span<const float>, const Shape&, std::span<float>) {};
   PhotoList list({folder}, {});
