@@ -40,7 +40,7 @@ def read(path):
     failed, skipped = [], {}
     for case in ElementTree.parse(path).getroot().iter("testcase"):
         status = case.get("status")
-        name = case.get("name")
+        name = case.get("name").split("  # ")[0]  # without what GoogleTest says of a parameter
         if case.find("skipped") is not None and status != "fail":
             counts["skipped"] += 1
             # A value parameter at the end ("/3") is the same test again.
