@@ -78,6 +78,7 @@ run_sanitizer() {
     report "compute-sanitizer $tool, cuda" sanitize "$tool" convolution \
       '*Small*/sm90_fp16_m64n64*:*Small*/sm90_fp16_resident*:*Small*/sm90_fp16_m192n128*:*TheTile*/mma_fp16_tile1*:*TheTile*/mma_int8_tile2_split2_spread:*TheTile*/simt_fp32_tile1_split2_spread'
   done
+  report "compute-sanitizer memcheck, the stem" sanitize memcheck precision '*TheStem*/sm90_fp16_latency:*TheStem*/sm90_int8_latency'
 }
 # sanitize TOOL TEST FILTER
 sanitize() {

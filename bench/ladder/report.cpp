@@ -30,8 +30,7 @@ Report::Report(bool tensor_cores) : tensor_cores_(tensor_cores) {
       "Milliseconds of a whole call from the host's memory to logits there, with the same kernels:";
   for (const Rung& rung : kRungs) kernels_.rows.push_back({rung.name, rung.idea, {}});
   if (tensor_cores) {
-    kernels_.rows.push_back(
-        {"tensor cores", "fp32 as two fp16 values, NHWC: the kernels of `cuda`", {}});
+    kernels_.rows.push_back({"tensor cores", "fp32 as two fp16 values, NHWC: the kernels of `cuda`", {}});
     kernels_.rows.push_back({"graph", "all of them launched at once: the backend `cuda`", {}});
   }
   for (const int batch : kBatches) batches_.rows.push_back({fmt::format("batch {}", batch), "", {}});

@@ -147,10 +147,6 @@ class Greatest {
     }
   }
 
-  __device__ __forceinline__ void meet(const Greatest& other) {
-    meet(other.best_);
-  }
-
   __device__ __forceinline__ void get(Values (&values)[Format::kPlanes]) const {
 #pragma unroll
     for (int plane = 0; plane < Format::kPlanes; ++plane) values[plane] = best_[plane];

@@ -6,7 +6,7 @@
 //   y[p][q][oc]  = max of c[2p − 1 … 2p + 1][2q − 1 … 2q + 1][oc]
 //
 // A block walks down some rows of the result, a row a step. Its warpgroups work on different steps' data, and
-// wait for one another only where one needs what another has made:
+// wait for one another only where one needs what another has made, or the place where it lies:
 //
 //   0, 1   rows 2s and 2s + 1 of conv1's output on the tensor cores, a whole row each; the greater of two
 //          neighbours and the one before them leave the registers, so that half a row is written
@@ -31,8 +31,9 @@
 // next 16 bytes of k. So the windows are never written out.
 //
 // Order of additions, and so the bits, are those of conv1 alone (implicit_gemm.cuh). For formats of one
-// plane: fp32 would take three times the products. Bound for large batches: the tensor core, 110 µs of an
-// H200 for 256 pictures of 224 × 224 in fp16. Test: ctest -R cuda_precision; time: resnet bench --layers
+// plane: fp32 would take three times the products, and its filter more registers than there are. Bound for
+// large batches: the tensor cores, 0.1 ms of an H200 for 256 pictures of 224 × 224 by the count of the
+// products; it takes twice that. Test: ctest -R cuda_precision; time: resnet bench --layers
 #include "cuda/check.hpp"
 #include "cuda/dispatch.cuh"
 #include "cuda/sm90/arithmetic.cuh"
@@ -53,8 +54,7 @@ constexpr int kBlock = (kConvGroups + 2) * kGroup;
 constexpr int kPictureRing = 32, kConvRing = 8;  // rows
 // Rows of the picture: what the first step reads, and what each adds.
 constexpr int kFirstRows = 9, kNextRows = 4;
-// Steps by which rows may be loaded ahead of the last step that all have left, and conv1 may be ahead of the
-// pool.
+// How many steps the loader may be ahead of the slower warpgroup's products, and conv1 ahead of the pool.
 constexpr int kLoadAhead = (kPictureRing - kFirstRows) / kNextRows + 1, kConvAhead = kConvRing / 2;
 
 // Barriers in shared memory: a ring for each thing waited for; the n-th time is number n % kRing of it.
@@ -71,8 +71,8 @@ struct Geometry {
   __host__ __device__ int blocks_an_image() const { return (oh + rows - 1) / rows; }
 };
 
-// Rows a block so that the blocks' rounds over the multiprocessors take the fewest steps; a block takes as
-// long as three more than it has rows.
+// Rows a block so that the blocks' rounds over the multiprocessors take the fewest steps; a block is counted
+// as three more than it has rows, for its beginning and its end.
 int rows_a_block(const Geometry& geometry, int images) {
   Geometry g = geometry;
   int best = 1, fewest = 0;
