@@ -176,14 +176,6 @@ class Greatest<Int8, kCount> {
     }
   }
 
-  __device__ __forceinline__ void meet(const Greatest& other) {
-#pragma unroll
-    for (int i = 0; i < kCount / 4; ++i) {
-      odd_[i] = greater_u16(odd_[i], other.odd_[i]);
-      even_[i] = greater_u16(even_[i], other.even_[i]);
-    }
-  }
-
   __device__ __forceinline__ void get(Values (&values)[1]) const {
 #pragma unroll
     for (int i = 0; i < kCount / 4; ++i)
